@@ -1,0 +1,45 @@
+/**
+ * The list of everything that `npm test` does, in order: the static checks, then the one test suite on each runtime.
+ * Adding a check or a runtime is adding a line here.
+ *
+ * @module
+ */
+import type { RuntimeName } from './tally.ts'
+
+/** One command of the run, and how its result is read. */
+export interface Step {
+  readonly name: string
+  readonly command: string
+  readonly args: readonly string[]
+  /** After this time the command and its children are killed, and the step has failed. */
+  readonly timeLimitMs: number
+  /** The runtime whose tally the step must write; without it the step counts as one test, by its exit code. */
+  readonly tallies?: RuntimeName
+}
+
+const checkLimitMs = 2 * 60_000
+const suiteLimitMs = 5 * 60_000
+
+/** Every step, in the order in which they run. */
+export const steps: readonly Step[] = [
+  { name: 'lint', command: 'biome', args: ['check'], timeLimitMs: checkLimitMs },
+  { name: 'typecheck', command: 'tsc', args: ['-p', 'tsconfig.json'], timeLimitMs: checkLimitMs },
+  { name: 'cycles', command: 'node', args: ['test/run/check-cycles.ts'], timeLimitMs: checkLimitMs },
+  { name: 'exports', command: 'node', args: ['test/run/check-exports.ts'], timeLimitMs: checkLimitMs },
+  { name: 'node', command: 'vitest', args: ['run'], timeLimitMs: suiteLimitMs, tallies: 'node' },
+  // Without --bun, Bun obeys vitest's shebang and the suite would run on Node.
+  {
+    name: 'bun',
+    command: 'bun',
+    args: ['--bun', 'vitest', 'run'],
+    timeLimitMs: suiteLimitMs,
+    tallies: 'bun',
+  },
+  {
+    name: 'deno',
+    command: 'deno',
+    args: ['run', '-A', 'npm:vitest', 'run'],
+    timeLimitMs: suiteLimitMs,
+    tallies: 'deno',
+  },
+]
