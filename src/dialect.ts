@@ -1,0 +1,87 @@
+/**
+ * The dialect for `new Kysely({ dialect })`, Better Auth, kysely-ctl and whatever else takes one.
+ *
+ * @module
+ */
+import {
+  type DatabaseIntrospector,
+  type DatabaseMetadataOptions,
+  type Dialect,
+  type DialectAdapter,
+  type Driver,
+  type Kysely,
+  type QueryCompiler,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type TableMetadata,
+} from 'kysely'
+import { UnbusyAdapter } from './adapter.ts'
+import { UnbusyDriver } from './driver.ts'
+import { migrationLockTable } from './migration-lock.ts'
+import { ConnectionPool, checkOptions, type PoolOptions } from './pool.ts'
+
+/**
+ * A Kysely dialect with the contract of this library. The database is opened at the first query.
+ *
+ * `storage.db` of {@linkcode openStorage} does one thing more: inside a transaction or `connection()`, a query in the
+ * loop over a stream of the same handle works there and waits for ever here, in Kysely's own connection provider.
+ *
+ * @throws {ConfigError | RangeError} If an option cannot be used.
+ *
+ * @example
+ * ```ts
+ * import { Kysely } from 'kysely'
+ * import { UnbusyDialect } from 'unbusy'
+ * import { betterSqlite3 } from 'unbusy/better-sqlite3'
+ *
+ * const db = new Kysely<Database>({ dialect: new UnbusyDialect({ connector: betterSqlite3({ url: 'file:app.db' }) }) })
+ * ```
+ */
+export class UnbusyDialect implements Dialect {
+  readonly #open: () => Promise<ConnectionPool>
+
+  constructor(options: PoolOptions) {
+    checkOptions(options)
+    this.#open = () => ConnectionPool.open(options)
+  }
+
+  createDriver(): Driver {
+    return new UnbusyDriver(this.#open)
+  }
+
+  createQueryCompiler(): QueryCompiler {
+    return new SqliteQueryCompiler()
+  }
+
+  createAdapter(): DialectAdapter {
+    return new UnbusyAdapter()
+  }
+
+  createIntrospector(db: Kysely<unknown>): DatabaseIntrospector {
+    return new UnbusyIntrospector(db)
+  }
+}
+
+/** A dialect over a pool that is open already: closing either closes both. */
+export class OpenDialect extends UnbusyDialect {
+  readonly #pool: ConnectionPool
+
+  constructor(pool: ConnectionPool) {
+    super({ connector: pool.connector })
+    this.#pool = pool
+  }
+
+  override createDriver(): Driver {
+    return new UnbusyDriver(async () => this.#pool)
+  }
+}
+
+/** Hides the table of the migration lock where Kysely hides its own. */
+class UnbusyIntrospector extends SqliteIntrospector {
+  override async getTables(options?: DatabaseMetadataOptions): Promise<TableMetadata[]> {
+    const tables = await super.getTables(options)
+    return options?.withInternalKyselyTables
+      ? tables
+      : tables.filter(({ name }) => name !== migrationLockTable)
+  }
+}

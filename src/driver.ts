@@ -1,0 +1,63 @@
+/**
+ * Kysely's driver: it hands out sessions and passes transactions on to them.
+ *
+ * @module
+ */
+import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely'
+import type { ConnectionPool, WaitOptions } from './pool.ts'
+import { Session } from './session.ts'
+
+/** The driver of one pool, which it opens on first use and closes in `destroy()`. */
+export class UnbusyDriver implements Driver {
+  readonly #open: () => Promise<ConnectionPool>
+  readonly #waitOptions: WaitOptions | undefined
+  #pool: ConnectionPool | undefined
+
+  /** @param waitOptions How the transactions begun through this driver may wait; for the calls of `storage.write()`. */
+  constructor(open: () => Promise<ConnectionPool>, waitOptions?: WaitOptions) {
+    this.#open = open
+    this.#waitOptions = waitOptions
+  }
+
+  async init(): Promise<void> {
+    this.#pool ??= await this.#open()
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    if (this.#pool === undefined) throw new Error('acquireConnection() was called before init()')
+    return new Session(this.#pool)
+  }
+
+  /** Not async, and neither is what it calls: see {@linkcode Session.begin}. */
+  beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    return (connection as Session).begin(settings, this.#waitOptions)
+  }
+
+  commitTransaction(connection: DatabaseConnection): Promise<void> {
+    return (connection as Session).commit()
+  }
+
+  rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    return (connection as Session).rollback()
+  }
+
+  savepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    return (connection as Session).savepoint('savepoint', name)
+  }
+
+  rollbackToSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    return (connection as Session).savepoint('rollback to', name)
+  }
+
+  releaseSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    return (connection as Session).savepoint('release', name)
+  }
+
+  releaseConnection(connection: DatabaseConnection): Promise<void> {
+    return (connection as Session).release()
+  }
+
+  async destroy(): Promise<void> {
+    await this.#pool?.close()
+  }
+}

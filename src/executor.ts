@@ -1,0 +1,134 @@
+/**
+ * The query executor of `storage.db`. It does what Kysely's own does, and two things more: a query that stands alone
+ * goes straight to its place, and a stream inside a transaction or `connection()` is read at once, so that a query in
+ * its loop does not wait for ever for the connection that the stream keeps.
+ *
+ * @module
+ */
+import {
+  type AbortableQueryOptions,
+  type CompiledQuery,
+  type ConnectionProvider,
+  type DatabaseConnection,
+  DefaultQueryExecutor,
+  type DialectAdapter,
+  type KyselyPlugin,
+  type QueryCompiler,
+  type QueryResult,
+} from 'kysely'
+import { withCallerStack } from './errors.ts'
+import type { Session } from './session.ts'
+
+/** What all executors of one storage share. */
+export interface ExecutorParts {
+  readonly compiler: QueryCompiler
+  readonly adapter: DialectAdapter
+  /** Kysely's own provider: it initializes, logs, and waits abortably. */
+  readonly provider: ConnectionProvider
+  /** Runs a query that stands alone; missing when Kysely has to log it. */
+  readonly executeAlone?: (query: CompiledQuery, signal?: AbortSignal) => Promise<QueryResult<unknown>>
+}
+
+/** An executor of `storage.db`, or of one of its transactions and connections. */
+export class StorageExecutor extends DefaultQueryExecutor {
+  readonly #parts: ExecutorParts
+  /** Bound to one session: that of a transaction or `connection()`. */
+  readonly #pinnedTo: ConnectionProvider | undefined
+
+  constructor(parts: ExecutorParts, plugins: readonly KyselyPlugin[] = [], pinnedTo?: ConnectionProvider) {
+    super(parts.compiler, parts.adapter, pinnedTo ?? parts.provider, [...plugins])
+    this.#parts = parts
+    this.#pinnedTo = pinnedTo
+  }
+
+  override async executeQuery<R>(
+    query: CompiledQuery,
+    options?: AbortableQueryOptions,
+  ): Promise<QueryResult<R>> {
+    const { executeAlone } = this.#parts
+    const strategy = options?.inflightQueryAbortStrategy ?? 'ignore query'
+    if (this.#pinnedTo !== undefined || executeAlone === undefined || strategy !== 'ignore query') {
+      // Awaited: on Bun a promise that is passed on loses the frames of who waits for it.
+      return await this.#executeOnSession<R>(query, options)
+    }
+    const signal = options?.signal
+    let result = await executeAlone(query, signal)
+    for (const plugin of this.plugins) {
+      // biome-ignore lint/suspicious/noExplicitAny: a plugin may make of the rows what it likes
+      const rows = result as QueryResult<any>
+      result = await plugin.transformResult({ queryId: query.queryId, result: rows, signal })
+    }
+    return result as QueryResult<R>
+  }
+
+  override async *stream<R>(
+    query: CompiledQuery,
+    chunkSize: number,
+    options?: AbortableQueryOptions,
+  ): AsyncIterableIterator<QueryResult<R>> {
+    if (this.#pinnedTo === undefined) {
+      yield* this.#kyselys().stream<R>(query, chunkSize, options)
+      return
+    }
+    const { rows } = await this.executeQuery<R>(query, options)
+    const size = Math.max(1, chunkSize)
+    for (let start = 0; start < rows.length; start += size) {
+      options?.signal?.throwIfAborted()
+      yield { rows: rows.slice(start, start + size) }
+    }
+  }
+
+  /** For what Kysely builds on a connection: `connection()`, transactions, the Migrator. Not for single queries. */
+  override provideConnection<T>(
+    consumer: (connection: DatabaseConnection) => Promise<T>,
+    options?: AbortableQueryOptions,
+  ): Promise<T> {
+    if (this.#pinnedTo !== undefined) return super.provideConnection(consumer, options)
+    const pinned = async (connection: DatabaseConnection): Promise<T> => {
+      const session = connection as Session
+      session.pin()
+      try {
+        return await consumer(connection)
+      } catch (error) {
+        session.noteFailure()
+        throw error
+      }
+    }
+    return super.provideConnection(pinned, options)
+  }
+
+  override withPlugins(plugins: readonly KyselyPlugin[]): StorageExecutor {
+    return new StorageExecutor(this.#parts, [...this.plugins, ...plugins], this.#pinnedTo)
+  }
+
+  override withPlugin(plugin: KyselyPlugin): StorageExecutor {
+    return this.withPlugins([plugin])
+  }
+
+  override withPluginAtFront(plugin: KyselyPlugin): StorageExecutor {
+    return new StorageExecutor(this.#parts, [plugin, ...this.plugins], this.#pinnedTo)
+  }
+
+  override withConnectionProvider(provider: ConnectionProvider): StorageExecutor {
+    return new StorageExecutor(this.#parts, this.plugins, provider)
+  }
+
+  override withoutPlugins(): StorageExecutor {
+    return new StorageExecutor(this.#parts, [], this.#pinnedTo)
+  }
+
+  async #executeOnSession<R>(query: CompiledQuery, options?: AbortableQueryOptions): Promise<QueryResult<R>> {
+    try {
+      return await this.#kyselys().executeQuery<R>(query, options)
+    } catch (error) {
+      // On Bun, Kysely's provider of single connections breaks the chain of frames.
+      throw withCallerStack(error)
+    }
+  }
+
+  /** Kysely's own executor, whose connections for single queries do not come through {@linkcode provideConnection}. */
+  #kyselys(): DefaultQueryExecutor {
+    const { compiler, adapter, provider } = this.#parts
+    return new DefaultQueryExecutor(compiler, adapter, this.#pinnedTo ?? provider, [...this.plugins])
+  }
+}

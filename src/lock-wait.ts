@@ -1,0 +1,125 @@
+/**
+ * Waiting for the lock, in JavaScript (contract C3): the event loop stays free, one budget governs, and the delay
+ * depends on the AGE of the wait, not on the number of attempts. A failed BEGIN costs some 10 µs, so polling is cheap;
+ * a delay that grows with attempts would make the oldest waiter the least likely to win.
+ *
+ * @module
+ */
+import { LockTimeoutError } from './errors.ts'
+
+/** Time and chance, injectable for tests. */
+export interface Clock {
+  /** Milliseconds on a clock that never goes back. */
+  now(): number
+  /** Calls back once after `delayMs`; the returned function cancels. */
+  schedule(delayMs: number, callback: () => void): () => void
+  /** Uniform in [0, 1). */
+  random(): number
+}
+
+/** Timers hold their delay in 32 bits, and one that is longer fires at once. */
+const maxTimerMs = 2 ** 31 - 1
+
+/** The clock of the runtime. Its timers keep the process alive: a pending write must. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule(delayMs, callback) {
+    const rest = delayMs - maxTimerMs
+    let cancelRest = (): void => {}
+    const goOn = (): void => {
+      cancelRest = systemClock.schedule(rest, callback)
+    }
+    const timer = rest > 0 ? setTimeout(goOn, maxTimerMs) : setTimeout(callback, delayMs)
+    return () => {
+      clearTimeout(timer)
+      cancelRest()
+    }
+  },
+  random: Math.random,
+}
+
+/** One wait: it starts with the caller's call, so time in the queue counts. */
+export interface LockWait {
+  readonly clock: Clock
+  readonly startedAtMs: number
+  /** On the clock of `clock.now()`; the wait never ends earlier. */
+  readonly deadlineMs: number
+  readonly signal?: AbortSignal | undefined
+  /** How often the lock was asked for so far. */
+  attempts: number
+  /** Set when the storage gives the wait up at close: it ends with this error before the next attempt. */
+  abandonedBy?: unknown
+}
+
+/** Starts the budget of one call. */
+export function startLockWait(clock: Clock, lockTimeoutMs: number, signal?: AbortSignal): LockWait {
+  const startedAtMs = clock.now()
+  return { clock, startedAtMs, deadlineMs: startedAtMs + lockTimeoutMs, signal, attempts: 0 }
+}
+
+/** The same budget once more from now on, for a COMMIT: what has begun is not aborted, and its work must not be lost. */
+export function restartLockWait(wait: LockWait): LockWait {
+  return {
+    ...startLockWait(wait.clock, wait.deadlineMs - wait.startedAtMs),
+    get abandonedBy() {
+      return wait.abandonedBy
+    },
+  }
+}
+
+/**
+ * Milliseconds until the next attempt of a wait of this age: uniform random, so that processes do not march in step.
+ * Measured against SQLite's busy handler, exponential and full jitter with 4 and 8 processes: the shortest tail.
+ */
+export function nextDelayMs(ageMs: number, random: () => number): number {
+  const [low, high] = ageMs < 20 ? [0.5, 2.5] : ageMs < 500 ? [0.5, 5] : [1, 15]
+  return low + random() * (high - low)
+}
+
+/**
+ * Runs `attempt` until it does not meet a busy lock. Only what takes the lock belongs in `attempt`: a try that failed
+ * with a busy lock must have changed nothing.
+ *
+ * @throws {LockTimeoutError} If the budget is over; its `cause` is the last busy error.
+ * @throws The signal's reason if it aborts while waiting, or whatever else `attempt` threw, at once.
+ */
+export async function waitForLock<T>(
+  wait: LockWait,
+  isBusy: (error: unknown) => boolean,
+  attempt: () => T | Promise<T>,
+): Promise<T> {
+  while (true) {
+    wait.signal?.throwIfAborted()
+    if (wait.abandonedBy !== undefined) throw wait.abandonedBy
+    wait.attempts++
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      const nowMs = wait.clock.now()
+      if (nowMs >= wait.deadlineMs) throw lockTimeout(wait, 'The database stayed locked', error)
+      const delayMs = nextDelayMs(nowMs - wait.startedAtMs, wait.clock.random)
+      await sleep(wait, Math.min(delayMs, wait.deadlineMs - nowMs))
+    }
+  }
+}
+
+/** The error for a wait that is over. `what` is the start of its sentence. */
+export function lockTimeout(wait: LockWait, what: string, cause?: unknown): LockTimeoutError {
+  const report = { waitedMs: wait.clock.now() - wait.startedAtMs, attempts: wait.attempts }
+  return new LockTimeoutError(what, report, cause === undefined ? undefined : { cause })
+}
+
+function sleep({ clock, signal }: LockWait, delayMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      cancel()
+      reject(signal?.reason)
+    }
+    const cancel = clock.schedule(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    })
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}

@@ -1,0 +1,146 @@
+/**
+ * One migrating process at a time (contract C14). The lock is a row with an owner and an expiry, never an open
+ * transaction: inside one, `PRAGMA foreign_keys=off` silently does nothing and a table rebuild deletes the children.
+ *
+ * @module
+ */
+import { CompiledQuery, type Kysely, type QueryResult } from 'kysely'
+import { LockTimeoutError, UnbusyError } from './errors.ts'
+import type { Session } from './session.ts'
+
+/** The table of the lock; introspection hides it. */
+export const migrationLockTable = 'unbusy_migration_lock'
+
+/** When an owner counts as dead. */
+export interface MigrationLockTimes {
+  /** The row may be taken over when its owner did not renew it for so long, */
+  readonly leaseMs: number
+  readonly renewEveryMs: number
+  /**
+   * and when it then stayed unrenewed before our eyes for so long, while SQLite's lock was free: a migration in one long
+   * statement cannot renew the row, but holds that lock, and renews the row as soon as the statement is done.
+   */
+  readonly watchMs: number
+}
+
+const defaultTimes: MigrationLockTimes = { leaseMs: 10_000, renewEveryMs: 2_500, watchMs: 1_500 }
+const pollEveryMs = 50
+
+interface LockRow {
+  readonly owner: string
+  readonly expires_at: number
+}
+
+/** The migration lock of one Migrator run. */
+export class MigrationLock {
+  readonly #db: Kysely<unknown>
+  readonly #name: string
+  readonly #times: MigrationLockTimes
+  readonly #owner: string = crypto.randomUUID()
+  #renewal: ReturnType<typeof setTimeout> | undefined
+  #isReleased = false
+  #isLost = false
+
+  /** @param db The Migrator's own handle, bound to one session. */
+  constructor(db: Kysely<unknown>, name: string, times: MigrationLockTimes = defaultTimes) {
+    this.#db = db.withoutPlugins()
+    this.#name = name
+    this.#times = times
+  }
+
+  /** Waits until the lock is ours: until its owner releases it, or is seen to be dead. */
+  async acquire(): Promise<void> {
+    // Migrations change pragmas and tables: from here on the writer is this session's alone.
+    await this.#db.getExecutor().provideConnection(async (connection) => (connection as Session).pin())
+    await this.#run(
+      `create table if not exists ${migrationLockTable} (name text primary key, owner text not null, expires_at integer not null) without rowid`,
+    )
+    const { watchMs } = this.#times
+    let seen: LockRow | undefined
+    let lookedAtMs = Date.now()
+    let unchangedSinceMs = lookedAtMs
+    while (true) {
+      const isDead = lookedAtMs - unchangedSinceMs >= watchMs && (seen?.expires_at ?? Infinity) < lookedAtMs
+      if (await this.#take(isDead ? seen : undefined)) break
+      const row = await this.#read()
+      const nowMs = Date.now()
+      const isSame = row?.owner === seen?.owner && row?.expires_at === seen?.expires_at
+      // A long time between two looks went into waiting for SQLite's lock, so somebody is at work; or the machine slept.
+      if (!isSame || nowMs - lookedAtMs > watchMs / 3) unchangedSinceMs = nowMs
+      seen = row
+      lookedAtMs = nowMs
+      await new Promise((resolve) => setTimeout(resolve, pollEveryMs))
+    }
+    this.#scheduleRenewal()
+  }
+
+  /** @throws {UnbusyError} If another process had taken the lock over in the meantime. */
+  async release(): Promise<void> {
+    this.#isReleased = true
+    clearTimeout(this.#renewal)
+    const { numAffectedRows } = await this.#run(
+      `delete from ${migrationLockTable} where name = ? and owner = ?`,
+      this.#name,
+      this.#owner,
+    )
+    if (numAffectedRows === 1n && !this.#isLost) return
+    throw new UnbusyError(
+      `Cannot vouch for these migrations as another process took the migration lock over after ${this.#times.leaseMs} ms without a sign of life: check the schema`,
+    )
+  }
+
+  /** Takes the lock where there is none, or from an owner that is dead. */
+  async #take(dead: LockRow | undefined): Promise<boolean> {
+    const mine = [this.#owner, Date.now() + this.#times.leaseMs, this.#name]
+    try {
+      const { numAffectedRows } =
+        dead === undefined
+          ? await this.#run(
+              `insert or ignore into ${migrationLockTable} (owner, expires_at, name) values (?, ?, ?)`,
+              ...mine,
+            )
+          : await this.#run(
+              `update ${migrationLockTable} set owner = ?, expires_at = ? where name = ? and owner = ? and expires_at = ?`,
+              ...mine,
+              dead.owner,
+              dead.expires_at,
+            )
+      return numAffectedRows === 1n
+    } catch (error) {
+      // A migration elsewhere in one statement longer than the budget is no reason to fail here.
+      if (error instanceof LockTimeoutError) return false
+      throw error
+    }
+  }
+
+  async #read(): Promise<LockRow | undefined> {
+    const result = await this.#run(
+      `select owner, expires_at from ${migrationLockTable} where name = ?`,
+      this.#name,
+    )
+    return result.rows[0] as LockRow | undefined
+  }
+
+  #scheduleRenewal(): void {
+    this.#renewal = setTimeout(() => void this.#renew(), this.#times.renewEveryMs)
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      const { numAffectedRows } = await this.#run(
+        `update ${migrationLockTable} set expires_at = ? where name = ? and owner = ?`,
+        Date.now() + this.#times.leaseMs,
+        this.#name,
+        this.#owner,
+      )
+      if (numAffectedRows !== 1n) this.#isLost = true
+    } catch {
+      // A migration's own transaction may have ended badly; whether the lock still is ours shows at release.
+    }
+    if (!this.#isReleased && !this.#isLost) this.#scheduleRenewal()
+  }
+
+  #run(sql: string, ...parameters: unknown[]): Promise<QueryResult<unknown>> {
+    return this.#db.executeQuery(CompiledQuery.raw(sql, parameters))
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The readers of a storage: one standing reader shared by all point reads, and readers of their own, opened on demand,
+ * for streams and read-only transactions. In WAL a reader never waits for the writer.
+ *
+ * @module
+ */
+import type { PatientConnection } from './connection.ts'
+import type { UnbusyError } from './errors.ts'
+import { type LockWait, lockTimeout } from './lock-wait.ts'
+
+/** What the readers need of their surroundings. */
+export interface ReadersHost {
+  readonly maxReaders: number
+  /** Starts the budget of one opening. */
+  startWait(): LockWait
+  open(wait: LockWait): Promise<PatientConnection>
+}
+
+interface Waiter {
+  resolve(reader: Promise<PatientConnection>): void
+  reject(error: unknown): void
+}
+
+/** Somebody who waits for reads to end. */
+interface Watcher {
+  isContent(): boolean
+  resolve(): void
+}
+
+/** Opens readers up to a limit and lends them. */
+export class Readers {
+  readonly #host: ReadersHost
+  readonly #idle: PatientConnection[] = []
+  readonly #waiters: Waiter[] = []
+  readonly #pointReads = new Set<LockWait>()
+  readonly #openings = new Set<LockWait>()
+  #shared: Promise<PatientConnection> | undefined
+  /** Readers that are open or being opened, the shared one included. */
+  #count = 0
+  #lent = 0
+  #watchers: Watcher[] = []
+  #closedBy: UnbusyError | undefined
+
+  constructor(host: ReadersHost) {
+    this.#host = host
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Point reads, streams and read-only transactions that have not ended. */
+  get unfinished(): number {
+    return this.#lent + this.#pointReads.size
+  }
+
+  /** Runs a point read on the standing reader. */
+  async read<T>(wait: LockWait, work: (reader: PatientConnection) => Promise<T>): Promise<T> {
+    this.#pointReads.add(wait)
+    try {
+      return await work(await this.#standing())
+    } finally {
+      this.#pointReads.delete(wait)
+      this.#noteEnd()
+    }
+  }
+
+  /** A reader of one's own, or `undefined` at the limit. Give it back with {@linkcode Readers.giveBack}. */
+  tryBorrow(): Promise<PatientConnection> | undefined {
+    const reader = this.#idle.pop()
+    if (reader === undefined && this.#count >= this.#limit()) return undefined
+    this.#lent++
+    if (reader !== undefined) return Promise.resolve(reader)
+    return this.#open().catch((error) => {
+      this.#lent--
+      this.#serveNext()
+      throw error
+    })
+  }
+
+  /**
+   * A reader of one's own; at the limit the next one that comes back.
+   *
+   * @throws {LockTimeoutError} If none came back within the budget.
+   */
+  borrow(wait: LockWait): Promise<PatientConnection> {
+    return this.tryBorrow() ?? this.#waitForOne(wait)
+  }
+
+  giveBack(reader: PatientConnection): void {
+    if (this.#closedBy === undefined) this.#idle.push(reader)
+    else void this.#closeOne(reader)
+    this.#lent--
+    this.#serveNext()
+  }
+
+  /** Resolves once nothing reads. */
+  unused(): Promise<void> {
+    return this.#until(() => this.unfinished === 0)
+  }
+
+  /** Refuses from now on, and closes what is not lent; a reader that comes back later is closed then. */
+  async close(error: UnbusyError): Promise<void> {
+    this.#closedBy ??= error
+    for (const wait of [...this.#pointReads, ...this.#openings]) wait.abandonedBy = error
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+    await this.#until(() => this.#pointReads.size === 0)
+    const shared = await this.#shared?.catch(() => undefined)
+    this.#shared = undefined
+    if (shared !== undefined) this.#idle.push(shared)
+    for (const reader of this.#idle.splice(0)) await this.#closeOne(reader)
+  }
+
+  #standing(): Promise<PatientConnection> {
+    this.#shared ??= this.#open().catch((error) => {
+      this.#shared = undefined
+      throw error
+    })
+    return this.#shared
+  }
+
+  /** One place is kept for the shared reader, so that point reads never wait for streams. */
+  #limit(): number {
+    return this.#shared === undefined ? this.#host.maxReaders - 1 : this.#host.maxReaders
+  }
+
+  async #open(): Promise<PatientConnection> {
+    if (this.#closedBy !== undefined) throw this.#closedBy
+    const wait = this.#host.startWait()
+    this.#openings.add(wait)
+    this.#count++
+    try {
+      return await this.#host.open(wait)
+    } catch (error) {
+      this.#count--
+      throw error
+    } finally {
+      this.#openings.delete(wait)
+    }
+  }
+
+  async #closeOne(reader: PatientConnection): Promise<void> {
+    this.#count--
+    await reader.close()
+  }
+
+  /** A reader came back, or a place came free as one could not be opened. */
+  #serveNext(): void {
+    const reader = this.#waiters.length === 0 ? undefined : this.tryBorrow()
+    if (reader === undefined) this.#noteEnd()
+    else this.#waiters.shift()?.resolve(reader)
+  }
+
+  #until(isContent: () => boolean): Promise<void> {
+    if (isContent()) return Promise.resolve()
+    return new Promise((resolve) => this.#watchers.push({ isContent, resolve }))
+  }
+
+  #noteEnd(): void {
+    for (const { isContent, resolve } of this.#watchers) if (isContent()) resolve()
+  }
+
+  #waitForOne(wait: LockWait): Promise<PatientConnection> {
+    if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy)
+    const { clock, signal, deadlineMs } = wait
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        cancelTimeout()
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const waiter: Waiter = {
+        resolve(reader) {
+          leave()
+          resolve(reader)
+        },
+        reject(error) {
+          leave()
+          reject(error)
+        },
+      }
+      const giveUp = (error: unknown): void => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
+        waiter.reject(error)
+      }
+      const onAbort = (): void => giveUp(signal?.reason)
+      const onTimeout = (): void =>
+        giveUp(lockTimeout(wait, `All ${this.#host.maxReaders} readers stayed in use (maxReaders)`))
+      const cancelTimeout = clock.schedule(deadlineMs - clock.now(), onTimeout)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.push(waiter)
+    })
+  }
+}

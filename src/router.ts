@@ -1,0 +1,97 @@
+/**
+ * Where a statement goes that belongs to no transaction and no session: reads to a reader, everything else to the
+ * writer's queue.
+ *
+ * @module
+ */
+import type { QueryResult } from 'kysely'
+import type { PatientConnection } from './connection.ts'
+import { assertNotOwned } from './connection-init.ts'
+import type { StatementResult } from './connector.ts'
+import { InvalidStatementError, TransactionControlError, withCallerStack } from './errors.ts'
+import type { LockWait } from './lock-wait.ts'
+import type { ConnectionPool, WaitOptions } from './pool.ts'
+import { isReadonly, resultCodeOf } from './result-code.ts'
+import { type QueryText, type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
+
+/** While writes wait, every so many reads let a macrotask run: synchronous reads resolve in microtasks for ever. */
+const readsPerTurn = 32
+const readCounts = new WeakMap<ConnectionPool, number>()
+
+const outerRead =
+  'Cannot read through the outer db inside a transaction here as the database has one connection, which the transaction holds: use the transaction itself (trx)'
+
+/** Runs one compiled query on its own. */
+export async function queryAlone(
+  pool: ConnectionPool,
+  query: QueryText,
+  options?: WaitOptions,
+): Promise<QueryResult<unknown>> {
+  try {
+    const statement = toStatement(query, pool.integerBinding)
+    return toQueryResult(statement, await executeAlone(pool, statement, pool.startWait(options)))
+  } catch (error) {
+    throw withCallerStack(error)
+  }
+}
+
+/** Runs one statement on its own. */
+export async function executeAlone(
+  pool: ConnectionPool,
+  statement: RoutedStatement,
+  wait: LockWait,
+): Promise<StatementResult> {
+  pool.assertOpen()
+  assertStandsAlone(statement)
+  if (statement.kind !== 'read' || pool.readsOnWriter) {
+    const whatIfOuter = statement.kind === 'read' ? outerRead : undefined
+    return pool.queue.add(wait, (writer) => executeOnWriter(pool, writer, statement, wait), whatIfOuter)
+  }
+  await letWritesBreathe(pool)
+  try {
+    return await pool.readers.read(wait, (reader) => reader.execute(statement, wait))
+  } catch (error) {
+    // The text looked like a read and was none, such as a PRAGMA function that writes: nothing of it ran.
+    if (!isReadonly(resultCodeOf(error))) throw error
+    return pool.queue.add(wait, (writer) => executeOnWriter(pool, writer, statement, wait))
+  }
+}
+
+/** Runs one statement on the writer, outside a transaction, and remembers what only the writer can see from then on. */
+export async function executeOnWriter(
+  pool: ConnectionPool,
+  writer: PatientConnection,
+  statement: RoutedStatement,
+  wait: LockWait,
+): Promise<StatementResult> {
+  assertPragmaAllowed(statement)
+  const result = await writer.execute(statement, wait)
+  if (statement.shape.temporary) pool.readsOnWriter = true
+  return result
+}
+
+/** @throws {ConfigError} If the statement sets a pragma that the contract owns. */
+export function assertPragmaAllowed({ shape }: RoutedStatement): void {
+  if (shape.pragma?.assigns) assertNotOwned(shape.pragma.name)
+}
+
+export async function letWritesBreathe(pool: ConnectionPool): Promise<void> {
+  if (!pool.queue.isBusy) return
+  const count = (readCounts.get(pool) ?? 0) + 1
+  readCounts.set(pool, count % readsPerTurn)
+  if (count === readsPerTurn) await pool.connector.nextTurn()
+}
+
+/** @throws {UnbusyError} If the statement means nothing on a connection that the next one may not get. */
+export function assertStandsAlone({ shape }: RoutedStatement): void {
+  if (shape.control !== undefined) {
+    throw new TransactionControlError(
+      `Cannot run ${shape.verb} on db as the next query may use another connection: use db.transaction(), or db.connection() for raw transaction control`,
+    )
+  }
+  if (shape.connectionFunction !== undefined) {
+    throw new InvalidStatementError(
+      `Cannot use ${shape.connectionFunction}() outside a transaction or db.connection() as it belongs to one connection: use a RETURNING clause, insertId or numAffectedRows`,
+    )
+  }
+}
