@@ -1,0 +1,80 @@
+/**
+ * Keeps two SQLite engines off one file. POSIX locks belong to the process, not to the handle: a second engine in the
+ * process does not see the locks of the first, and closing its handle drops them
+ * (https://www.sqlite.org/howtocorrupt.html, 2.2.1), so that acknowledged writes get lost.
+ *
+ * It sees this isolate only: not worker threads, not handles that were opened without this library.
+ *
+ * @module
+ */
+import { statSync } from 'node:fs'
+import { OpenError } from '../src/errors.ts'
+
+interface Claim {
+  readonly engine: string
+  count: number
+}
+
+/** On globalThis, so that two copies of this library in one process see each other. */
+const engines = Symbol.for('unbusy.engines')
+
+/**
+ * Refuses a file that another engine has open. Asked BEFORE opening: merely closing a second handle again would
+ * already drop the locks of the first. A file that does not exist yet is nobody's.
+ *
+ * @throws {OpenError} If another engine of this process has the file open.
+ */
+export function refuseOtherEngine(path: string, engine: string): void {
+  const file = identityOf(path)
+  if (file !== undefined) refuse(path, engine, claims().get(file))
+}
+
+/**
+ * Notes that `engine` has the file open, once more if it had it already. The file is looked at with `stat` and never
+ * opened: closing such a handle would drop SQLite's locks too.
+ *
+ * @returns What gives the claim back; call it once, after the connection closed.
+ * @throws {OpenError} If another engine of this process has the file open, or the file is gone.
+ */
+export function claimFile(path: string, engine: string): () => void {
+  const file = identityOf(path)
+  if (file === undefined)
+    throw new OpenError(`Cannot use database ${path} as it was deleted while it was opened`)
+  const files = claims()
+  const claim = files.get(file) ?? { engine, count: 0 }
+  refuse(path, engine, claim)
+  claim.count++
+  files.set(file, claim)
+  let isReleased = false
+  return () => {
+    if (isReleased) return
+    isReleased = true
+    claim.count--
+    if (claim.count === 0) files.delete(file)
+  }
+}
+
+function refuse(path: string, engine: string, claim: Claim | undefined): void {
+  if (claim === undefined || claim.engine === engine) return
+  throw new OpenError(
+    `Cannot open database ${path} with ${engine} as this process has it open with ${claim.engine}: two SQLite engines ` +
+      'in one process ignore the locks of each other and lose acknowledged writes, so use one dialect per file',
+  )
+}
+
+function claims(): Map<string, Claim> {
+  const scope = globalThis as { [engines]?: Map<string, Claim> }
+  scope[engines] ??= new Map()
+  return scope[engines]
+}
+
+/** Device and inode, which links and spellings of the path do not change; bigint, as inodes exceed 2^53 on some systems. */
+function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    // Missing, or not to be reached: opening it will fail, and that error is the one to explain.
+    return undefined
+  }
+}

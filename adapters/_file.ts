@@ -1,0 +1,114 @@
+/**
+ * Where the database of a file-based adapter is, and what is said when it cannot be opened.
+ *
+ * @module
+ */
+import { accessSync, constants, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { parseDatabaseUrl } from '../src/database-url.ts'
+import { ConfigError, OpenError, UnbusyError } from '../src/errors.ts'
+import { claimFile, refuseOtherEngine } from './_engine-registry.ts'
+
+/** A path that a driver can open, or a database in memory. */
+export interface FileLocation {
+  /** An absolute path, or `:memory:`. */
+  readonly path: string
+  readonly isInMemory: boolean
+}
+
+/** An open database, and what gives its file back to other engines. */
+export interface Opened<T> {
+  readonly database: T
+  readonly release: () => void
+}
+
+/**
+ * Reads the `url` of an adapter. The path becomes absolute at once, so a later `process.chdir()` cannot move the database.
+ *
+ * @throws {ConfigError} If it is not a path, a `file:` URL or `:memory:`.
+ */
+export function locateFile(url: string, dialect: string): FileLocation {
+  const location = parseDatabaseUrl(url)
+  if (location.kind === 'memory') return { path: ':memory:', isInMemory: true }
+  if (location.kind === 'file') return { path: resolve(location.path), isInMemory: false }
+  throw new ConfigError(
+    `Cannot use a remote URL with ${dialect} as it opens files only: libsql of unbusy/libsql speaks to servers`,
+  )
+}
+
+/**
+ * Opens a database in this process, unless another SQLite engine has it open here.
+ *
+ * @throws {OpenError} If it cannot be opened; the message says what is wrong with the path. That a file is not a
+ *   database shows only at the first statement (SQLITE_NOTADB).
+ */
+export function openFile<T extends { close(): void }>(
+  { path, isInMemory }: FileLocation,
+  engine: string,
+  open: (path: string) => T,
+): Opened<T> {
+  if (isInMemory) return { database: open(path), release: () => {} }
+  refuseOtherEngine(path, engine)
+  const database = openOrExplain(path, open)
+  try {
+    assertWritable(path)
+    return { database, release: claimFile(path, engine) }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** SQLite opens a file that it may not write without a word, and fails at the first write. */
+function assertWritable(path: string): void {
+  if (isAllowed(path, constants.W_OK)) return
+  throw new OpenError(
+    `Cannot open database ${path} as the file or its folder is read-only: the writer needs to write to both`,
+  )
+}
+
+function openOrExplain<T>(path: string, open: (path: string) => T): T {
+  try {
+    return open(path)
+  } catch (cause) {
+    if (cause instanceof UnbusyError) throw cause
+    throw new OpenError(`Cannot open database ${path} as ${reasonOf(path, cause)}`, { cause })
+  }
+}
+
+/** Drivers say "unable to open database file" for each of these. Nothing here opens the file itself. */
+function reasonOf(path: string, cause: unknown): string {
+  const folder = dirname(path)
+  const folderStat = statOf(folder)
+  if (folderStat === undefined) return `its folder ${folder} does not exist: it must be created first`
+  if (!folderStat.isDirectory()) return `${folder} is not a folder`
+  if (!isAllowed(folder, constants.X_OK)) {
+    return `this process may not enter its folder ${folder}: the permissions of the folder must allow that`
+  }
+  const file = statOf(path)
+  if (file?.isDirectory()) return 'it is a folder: the url must name a file'
+  if (file === undefined && !isAllowed(folder, constants.W_OK)) {
+    return `it does not exist and this process may not create files in ${folder}`
+  }
+  if (file !== undefined && !isAllowed(path, constants.R_OK)) {
+    return 'this process may not read it: its permissions must allow that'
+  }
+  return `the driver failed: ${cause instanceof Error ? cause.message : String(cause)}`
+}
+
+function statOf(path: string): ReturnType<typeof statSync> | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+function isAllowed(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The connector of better-sqlite3, the fastest driver on Node (22 and later).
+ *
+ * @module
+ */
+import type { Connector } from '../src/connector.ts'
+import { OpenError } from '../src/errors.ts'
+import type { BoundValue, Row } from '../src/values.ts'
+import { type SyncDriver, syncConnector } from './_sync-connector.ts'
+import type { Changes, SyncDatabase, SyncStatement } from './_sync-database.ts'
+
+/** Options of {@linkcode betterSqlite3}. */
+export interface BetterSqlite3Options {
+  /** A path, a `file:` URL or `:memory:`. */
+  readonly url: string
+  /** Passed to `new Database(path, options)`, such as `nativeBinding`; `timeout` is always 0, as the core does the waiting. */
+  readonly driverOptions?: Readonly<Record<string, unknown>>
+}
+
+// The package's types must not show in ours, or every user would need them: these are the calls that are made.
+interface Database {
+  readonly inTransaction: boolean
+  prepare(sql: string): PreparedStatement
+  close(): void
+}
+
+interface PreparedStatement {
+  readonly reader: boolean
+  safeIntegers(on: boolean): void
+  all(parameters: readonly BoundValue[]): Row[]
+  run(parameters: readonly BoundValue[]): Changes
+  iterate(parameters: readonly BoundValue[]): Iterator<Row>
+}
+
+type DatabaseConstructor = new (path: string, options: object) => Database
+
+/**
+ * Opens databases with better-sqlite3: `npm install better-sqlite3`.
+ *
+ * The package is loaded at the first connection; `openStorage` then rejects with {@linkcode OpenError} if it is missing,
+ * or if Node is older than 22.
+ *
+ * @throws {ConfigError} If `url` is not a path, a `file:` URL or `:memory:`.
+ * @example
+ * ```ts
+ * import { openStorage } from 'unbusy'
+ * import { betterSqlite3 } from 'unbusy/better-sqlite3'
+ *
+ * await using storage = await openStorage<Database>({ connector: betterSqlite3({ url: 'file:./app.db' }) })
+ * ```
+ */
+export function betterSqlite3({ url, driverOptions }: BetterSqlite3Options): Connector {
+  return syncConnector({ name: 'better-sqlite3', url, load: () => loadDriver(driverOptions) })
+}
+
+async function loadDriver(driverOptions: object | undefined): Promise<SyncDriver> {
+  assertRuntime()
+  const Database = await importPackage()
+  return { open: (path) => toSyncDatabase(new Database(path, { ...driverOptions, timeout: 0 })) }
+}
+
+function assertRuntime(): void {
+  const { node, bun, deno } = process.versions
+  // Not left to the package: version 13 does not throw on Node 20, it kills the process (SIGSEGV).
+  if (bun === undefined && deno === undefined && Number.parseInt(node, 10) < 22) {
+    throw new OpenError(`Cannot use better-sqlite3 on Node ${node} as it needs Node 22 or later`)
+  }
+}
+
+async function importPackage(): Promise<DatabaseConstructor> {
+  try {
+    const module: { readonly default: unknown } = await import('better-sqlite3')
+    return module.default as DatabaseConstructor
+  } catch (cause) {
+    const cure = 'install it with npm install better-sqlite3'
+    throw new OpenError(`Cannot load the package better-sqlite3: ${cure}`, { cause })
+  }
+}
+
+function toSyncDatabase(database: Database): SyncDatabase {
+  return {
+    native: database,
+    get inTransaction() {
+      return database.inTransaction
+    },
+    iterates: true,
+    prepare: (sql) => toSyncStatement(database.prepare(sql)),
+    close: () => database.close(),
+  }
+}
+
+/** There is no finalize: a statement is freed by the garbage collector, or with its database. */
+function toSyncStatement(statement: PreparedStatement): SyncStatement {
+  return {
+    returnsRows: statement.reader,
+    setBigInts: (on) => statement.safeIntegers(on),
+    all: (parameters) => statement.all(parameters),
+    run: (parameters) => statement.run(parameters),
+    iterate: (parameters) => statement.iterate(parameters),
+  }
+}

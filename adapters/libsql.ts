@@ -1,0 +1,112 @@
+/**
+ * The connector of libSQL: local files and `:memory:` through `@libsql/client`, on Node, Bun and Deno.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import type { Connection, Connector } from '../src/connector.ts'
+import { parseDatabaseUrl } from '../src/database-url.ts'
+import { ConfigError, UnsupportedError } from '../src/errors.ts'
+import { resultCodeOf } from '../src/result-code.ts'
+import { context } from './_context.ts'
+import { type FileLocation, locateFile, openFile } from './_file.ts'
+import { loadLibsql } from './_libsql-client.ts'
+import { LibsqlConnection } from './_libsql-connection.ts'
+import { collectGarbage } from './_libsql-garbage.ts'
+
+/** Options of {@linkcode libsql}. */
+export interface LibsqlOptions {
+  /** A path, a `file:` URL or `:memory:`. */
+  readonly url: string
+  /** The token of a remote database; a local one has no use for it. */
+  readonly authToken?: string
+  /** Passed to `createClient(config)`, such as `encryptionKey`. What the contract depends on is refused. */
+  readonly driverOptions?: Readonly<Record<string, unknown>>
+}
+
+/** These make a client one connection that never waits by itself and reads integers exactly. */
+const ownedOptions = { concurrency: 1, timeout: 0, intMode: 'bigint' } as const
+const refusedOptions: readonly string[] = [...Object.keys(ownedOptions), 'url', 'authToken', 'syncUrl']
+
+/**
+ * Opens databases with libSQL: `npm install @libsql/client`.
+ *
+ * The package is loaded at the first connection; `openStorage` then rejects with {@linkcode OpenError} if it is missing.
+ *
+ * What libSQL does differently from SQLite's other drivers:
+ * - Text is cut at U+0000 when it is read.
+ * - There is no iterator: a stream is read at once.
+ * - Statements are finalized by the garbage collector alone, and SQLite keeps a closed connection until then. So closing
+ *   the storage runs one garbage collection (some 10 ms, and up to 1 s per GB of heap), or `-wal` and `-shm` would stay
+ *   behind on Bun, and on Node and Deno until the process ends by itself; after `process.exit()` without a close they
+ *   stay. They hold nothing that is lost: the next program that opens the file reads and removes them.
+ *
+ * @throws {ConfigError} If `url` is not one of a database, or `driverOptions` has what the contract depends on.
+ * @throws {UnsupportedError} If `url` is remote.
+ * @example
+ * ```ts
+ * import { openStorage } from 'unbusy'
+ * import { libsql } from 'unbusy/libsql'
+ *
+ * await using storage = await openStorage<Database>({ connector: libsql({ url: 'file:./app.db' }) })
+ * ```
+ */
+export function libsql({ url, driverOptions }: LibsqlOptions): Connector {
+  if (parseDatabaseUrl(url).kind === 'remote') {
+    throw new UnsupportedError(
+      'Cannot open a remote database with libsql as only files and :memory: are supported yet',
+    )
+  }
+  assertNotOwned(driverOptions)
+  const location = locateFile(url, 'libsql')
+  let release: (() => void) | undefined
+  return {
+    name: 'libsql',
+    location: location.path,
+    capabilities: { singleConnection: location.isInMemory, autocommit: false },
+    ...(context !== undefined && { context }),
+    async connect(_role, settings): Promise<Connection> {
+      const createClient = await loadLibsql()
+      const config = { ...driverOptions, ...ownedOptions, url: clientUrl(location) }
+      const opened = openFile(location, 'libsql', () => createClient(config))
+      release?.()
+      release = opened.release
+      return new LibsqlConnection(opened.database, settings, nextTurn)
+    },
+    resultCodeOf,
+    nextTurn,
+    async close(): Promise<void> {
+      if (!location.isInMemory) await finalizeStatements(location.path)
+      // Not earlier: a connection that goes away late would take the locks of another engine on this file with it.
+      release?.()
+      release = undefined
+    },
+  }
+}
+
+function assertNotOwned(driverOptions: object = {}): void {
+  const refused = refusedOptions.find((name) => name in driverOptions)
+  if (refused === undefined) return
+  throw new ConfigError(
+    `Cannot set driverOptions.${refused} of libsql as unbusy owns it, or does not support it`,
+  )
+}
+
+/** The client reads URLs only, and a bare path with a colon in it would be one. */
+function clientUrl({ path, isInMemory }: FileLocation): string {
+  return isInMemory ? path : `file:${path.split('/').map(encodeURIComponent).join('/')}`
+}
+
+/** Until its statements are finalized, a closed connection lives on, and with it `-wal` and `-shm`. */
+async function finalizeStatements(path: string): Promise<void> {
+  for (let pass = 1; pass <= 2; pass++) {
+    await collectGarbage()
+    await nextTurn()
+    // Still there: another process has the file open, or the collector was too careful to see all of the garbage.
+    if (!existsSync(`${path}-wal`)) return
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

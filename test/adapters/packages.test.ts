@@ -1,0 +1,95 @@
+/** Driver packages are optional: a missing one is an OpenError that says how to install it. */
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { betterSqlite3 } from '../../adapters/better-sqlite3.ts'
+import { bunSqlite } from '../../adapters/bun-sqlite.ts'
+import { OpenError } from '../../src/errors.ts'
+import { connect, runtime } from './_local.ts'
+
+const missing = () => {
+  throw new Error('Cannot find package')
+}
+
+afterEach(() => {
+  vi.doUnmock('better-sqlite3')
+  vi.doUnmock('kysely-bun-sqlite')
+  vi.unstubAllGlobals()
+})
+
+describe('betterSqlite3()', () => {
+  test('rejects with how to install the package', async () => {
+    vi.doMock('better-sqlite3', missing)
+
+    const opening = connect(betterSqlite3({ url: ':memory:' }))
+
+    await expect(opening).rejects.toThrow(OpenError)
+    await expect(opening).rejects.toThrow('npm install better-sqlite3')
+    await expect(opening).rejects.toHaveProperty('cause')
+  })
+
+  test('rejects on Node 20, where the package would end the process', async () => {
+    vi.stubGlobal('process', Object.create(process, { versions: { value: { node: '20.20.2' } } }))
+
+    await expect(connect(betterSqlite3({ url: ':memory:' }))).rejects.toThrow(
+      'Node 20.20.2 as it needs Node 22',
+    )
+  })
+})
+
+describe('bunSqlite()', () => {
+  test.skipIf(runtime === 'bun')('rejects where there is no bun:sqlite', async () => {
+    await expect(connect(bunSqlite({ url: ':memory:' }))).rejects.toThrow(
+      'Cannot load bun:sqlite as this is not Bun',
+    )
+  })
+
+  test.runIf(runtime === 'bun')('rejects with how to install kysely-bun-sqlite', async () => {
+    vi.doMock('kysely-bun-sqlite', missing)
+
+    const opening = connect(bunSqlite({ url: ':memory:' }))
+
+    await expect(opening).rejects.toThrow(OpenError)
+    await expect(opening).rejects.toThrow('bun add kysely-bun-sqlite')
+  })
+
+  test.runIf(runtime === 'bun')('runs statements on the driver of kysely-bun-sqlite', async () => {
+    const ran: string[] = []
+    const { BunSqliteDialect } =
+      await vi.importActual<typeof import('kysely-bun-sqlite')>('kysely-bun-sqlite')
+    vi.doMock('kysely-bun-sqlite', () => ({
+      BunSqliteDialect: class extends BunSqliteDialect {
+        override createDriver() {
+          const driver = super.createDriver()
+          const acquire = driver.acquireConnection.bind(driver)
+          driver.acquireConnection = async () => {
+            const connection = await acquire()
+            const execute = connection.executeQuery.bind(connection)
+            connection.executeQuery = (query) => {
+              ran.push(query.sql)
+              return execute(query)
+            }
+            return connection
+          }
+          return driver
+        }
+      },
+    }))
+
+    const connection = await connect(bunSqlite({ url: ':memory:' }))
+    await connection.begin('immediate')
+    await connection.exec('PRAGMA user_version')
+    await connection.commit()
+
+    expect(ran).toEqual(['BEGIN IMMEDIATE', 'PRAGMA user_version', 'COMMIT'])
+  })
+
+  test.runIf(runtime === 'bun')('refuses a kysely-bun-sqlite that runs statements later', async () => {
+    vi.doMock('kysely-bun-sqlite', () => ({
+      BunSqliteDialect: class {
+        createDriver = () => ({ init() {}, acquireConnection: () => ({ async executeQuery() {} }) })
+      },
+    }))
+    const connection = await connect(bunSqlite({ url: ':memory:' }))
+
+    expect(() => connection.begin('immediate')).toThrow('Cannot use this kysely-bun-sqlite')
+  })
+})
