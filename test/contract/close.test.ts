@@ -1,0 +1,224 @@
+/**
+ * Closing: what was accepted is finished, what cannot be is reported, and nothing stays behind.
+ *
+ * @module
+ */
+import { readdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Kysely } from 'kysely'
+import { StorageClosedError, UnbusyDialect } from 'unbusy'
+import { expect } from 'vitest'
+import { type AnyDatabase, type CaseContext, describeContract } from './case.ts'
+import { connectorTo } from './matrix.ts'
+import { addNote, createNotes, notes, rejection } from './note.ts'
+
+const nothingLost = { rejectedWrites: 0, revokedTransactions: 0, unfinishedReads: 0 }
+
+/** The names of the files beside the database, itself included. */
+function files({ path }: CaseContext): Promise<string[]> {
+  return readdir(dirname(path))
+}
+
+/** The texts that another process sees. */
+async function committed({ peer }: CaseContext): Promise<unknown[]> {
+  return (await peer('select text from note order by id')).map(({ text }) => text)
+}
+
+describeContract('close', [
+  {
+    name: 'C15 close() drains the queued writes, and leaves one file with everything in it and no lock',
+    async run(context) {
+      const storage = await context.open()
+      await createNotes(storage.db)
+      const texts = Array.from({ length: 200 }, (_, index) => `note ${index}`)
+      const writes = texts.map((text) => addNote(storage.db, text))
+
+      expect(await storage.close()).toEqual(nothingLost)
+
+      await Promise.all(writes)
+      expect(await files(context)).toEqual(['case.db'])
+      expect(await context.peer('pragma busy_timeout = 0', 'begin immediate')).toEqual([])
+      expect(await committed(context)).toEqual(texts)
+    },
+  },
+  {
+    name: 'C15 an open transaction finishes within drainTimeoutMs, and close() waits for it',
+    async run(context) {
+      const storage = await context.open()
+      await createNotes(storage.db)
+      let closing: Promise<unknown> | undefined
+
+      await storage.write(async (trx) => {
+        await addNote(trx, 'before')
+        closing = storage.close()
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        await addNote(trx, 'after')
+      })
+
+      expect(await closing).toEqual(nothingLost)
+      expect(await committed(context)).toEqual(['before', 'after'])
+    },
+  },
+  {
+    name: 'C15 a transaction that does not finish in time is rolled back, refuses what comes after, and is reported',
+    async run(context) {
+      const storage = await context.open({ drainTimeoutMs: 50 })
+      await createNotes(storage.db)
+      const queued: Promise<Error>[] = []
+
+      const error = await rejection(
+        storage.write(async (trx) => {
+          await addNote(trx, 'revoked')
+          queued.push(rejection(addNote(storage.db, 'queued')), rejection(storage.write(async () => {})))
+          expect(await storage.close()).toEqual({
+            rejectedWrites: 2,
+            revokedTransactions: 1,
+            unfinishedReads: 0,
+          })
+          expect(await rejection(notes(trx))).toBeInstanceOf(StorageClosedError)
+          await addNote(trx, 'too late')
+        }),
+      )
+
+      expect(error).toBeInstanceOf(StorageClosedError)
+      for (const each of queued) expect(await each).toBeInstanceOf(StorageClosedError)
+      expect(await files(context)).toEqual(['case.db'])
+      expect(await committed(context)).toEqual([])
+    },
+  },
+  {
+    name: 'C15 a transaction that swallowed the error of its revocation does not commit',
+    async run(context) {
+      const storage = await context.open({ drainTimeoutMs: 50 })
+      await createNotes(storage.db)
+
+      const error = await rejection(
+        storage.write(async (trx) => {
+          await addNote(trx, 'revoked')
+          await storage.close()
+          await addNote(trx, 'too late').catch(() => {})
+        }),
+      )
+
+      expect(error).toBeInstanceOf(StorageClosedError)
+      expect(await committed(context)).toEqual([])
+    },
+  },
+  {
+    name: 'C15 a write that waits for a foreign lock is given up after drainTimeoutMs, reported, and never written',
+    async run(context) {
+      const storage = await context.open({ drainTimeoutMs: 100 })
+      await createNotes(storage.db)
+      const lock = await context.holdLock(20_000)
+      const write = rejection(addNote(storage.db, 'given up'))
+
+      const startedAt = performance.now()
+      expect(await storage.close()).toEqual({ ...nothingLost, rejectedWrites: 1 })
+
+      expect(performance.now() - startedAt).toBeLessThan(3_000)
+      expect(await write).toBeInstanceOf(StorageClosedError)
+      await lock.release()
+      expect(await committed(context)).toEqual([])
+    },
+  },
+  {
+    name: 'C15 a write that waits for a foreign lock is written when that is released before drainTimeoutMs',
+    async run(context) {
+      const storage = await context.open()
+      await createNotes(storage.db)
+      await context.holdLock(300)
+      const write = addNote(storage.db, 'patient')
+
+      expect(await storage.close()).toEqual(nothingLost)
+
+      await write
+      expect(await committed(context)).toEqual(['patient'])
+    },
+  },
+  {
+    name: 'C15 a second close() answers the same, db.destroy() is close(), and await using closes',
+    async run(context) {
+      const storage = await context.open()
+      const report = await storage.close()
+      expect(await storage.close()).toBe(report)
+      await storage.db.destroy()
+
+      const destroyed = await context.open()
+      await destroyed.db.destroy()
+      expect(destroyed.isClosed).toBe(true)
+
+      let inner: Awaited<ReturnType<typeof context.open>>
+      {
+        await using used = await context.open()
+        await createNotes(used.db)
+        inner = used
+      }
+      expect(inner.isClosed).toBe(true)
+      expect(await files(context)).toEqual(['case.db'])
+    },
+  },
+  {
+    name: 'C15 destroy() of a plain Kysely with UnbusyDialect closes as well',
+    async run(context) {
+      const { connector, path } = context
+      const dialect = new UnbusyDialect({
+        connector: await connectorTo(connector, path),
+        onWarning: () => {},
+      })
+      const db = new Kysely<AnyDatabase>({ dialect })
+      await createNotes(db, 'plain')
+      expect(await notes(db)).toEqual(['plain'])
+
+      await db.destroy()
+
+      expect(await files(context)).toEqual(['case.db'])
+      expect(await committed(context)).toEqual(['plain'])
+    },
+  },
+  {
+    name: 'C15 after close() everything rejects with StorageClosedError',
+    async run({ open, path }) {
+      const storage = await open()
+      const { db } = storage
+      await createNotes(db, 'a')
+      await storage.close()
+      const stream = async (): Promise<void> => {
+        for await (const _ of db.selectFrom('note').selectAll().stream());
+      }
+      const calls: Readonly<Record<string, () => Promise<unknown>>> = {
+        write: () => addNote(db, 'b'),
+        read: () => notes(db),
+        stream,
+        transaction: () => db.transaction().execute((trx) => notes(trx)),
+        'read-only transaction': () =>
+          db
+            .transaction()
+            .setAccessMode('read only')
+            .execute((trx) => notes(trx)),
+        'controlled transaction': () => db.startTransaction().execute(),
+        'storage.write': () => storage.write((trx) => notes(trx)),
+        connection: () => db.connection().execute((connection) => addNote(connection, 'c')),
+        backup: () => storage.backup(`${path}.copy`),
+      }
+
+      for (const [name, call] of Object.entries(calls)) {
+        expect(await rejection(call()), name).toBeInstanceOf(StorageClosedError)
+      }
+    },
+  },
+  {
+    name: 'C15 close() while another process has the file open leaves no page in the WAL to move',
+    async run({ open, holdLock, peer }) {
+      const storage = await open()
+      await createNotes(storage.db, 'a')
+      await using lock = await holdLock(20_000)
+
+      await storage.close()
+      const [wal] = await peer('pragma wal_checkpoint(noop)')
+
+      expect(wal?.log).toBeGreaterThan(0)
+      expect(wal?.checkpointed).toBe(wal?.log)
+      await lock.release()
+    },
+  },
+])

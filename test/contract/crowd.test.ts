@@ -1,0 +1,138 @@
+/**
+ * Many callers at once: what the queue costs must grow with their number, not with its square.
+ *
+ * @module
+ */
+import { Kysely } from 'kysely'
+import { type Storage, StorageClosedError, UnbusyDialect } from 'unbusy'
+import { expect } from 'vitest'
+import { type AnyDatabase, describeContract } from './case.ts'
+import { connectorTo } from './matrix.ts'
+import { addNote, createNotes, notes, rejection } from './note.ts'
+
+let id = 0
+
+/** Milliseconds that so many concurrent calls take. */
+async function timed(count: number, call: () => Promise<unknown>): Promise<number> {
+  const startMs = performance.now()
+  await Promise.all(Array.from({ length: count }, call))
+  return performance.now() - startMs
+}
+
+/**
+ * How much longer four times as many calls take: 4 is linear, 16 is quadratic. The best of several runs counts, as
+ * another process can only make one slower.
+ */
+async function growth(count: number, call: () => Promise<unknown>): Promise<number> {
+  await timed(count / 4, call)
+  let few = Number.POSITIVE_INFINITY
+  let many = Number.POSITIVE_INFINITY
+  for (let run = 0; run < 5 && !(many / few < 6); run++) {
+    few = Math.min(few, await timed(count, call))
+    many = Math.min(many, await timed(4 * count, call))
+  }
+  return many / few
+}
+
+function write({ db }: Pick<Storage<AnyDatabase>, 'db'>): () => Promise<unknown> {
+  return () => addNote(db, `${id++}`)
+}
+
+/** A transaction that keeps the writer. */
+async function hold(
+  storage: Storage<AnyDatabase>,
+): Promise<{ release(): void; readonly ended: Promise<void> }> {
+  const begun = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const ended = storage.write(() => {
+    begun.resolve()
+    return gate.promise
+  })
+  await begun.promise
+  return { release: gate.resolve, ended }
+}
+
+describeContract('crowd', [
+  {
+    name: 'C11 10,000 concurrent writers: every row is there, in the order of the calls, and time grows linearly',
+    timeoutMs: 60_000,
+    async run({ open }) {
+      const storage = await open()
+      await createNotes(storage.db)
+      const first = id
+
+      expect(await growth(2_500, write(storage))).toBeLessThan(8)
+
+      const texts = await notes(storage.db)
+      expect(texts.length).toBe(id - first)
+      expect(texts).toEqual(Array.from(texts, (_, index) => `${first + index}`))
+    },
+  },
+  {
+    name: 'C11 so it does on a plain Kysely with UnbusyDialect',
+    timeoutMs: 60_000,
+    async run({ connector, path }) {
+      const dialect = new UnbusyDialect({
+        connector: await connectorTo(connector, path),
+        onWarning: () => {},
+      })
+      const db = new Kysely<AnyDatabase>({ dialect })
+      try {
+        await createNotes(db)
+
+        expect(await growth(2_500, write({ db }))).toBeLessThan(8)
+      } finally {
+        await db.destroy()
+      }
+    },
+  },
+  {
+    name: 'C11 10,000 concurrent readers: time grows linearly',
+    timeoutMs: 60_000,
+    async run({ open }) {
+      const storage = await open()
+      await createNotes(storage.db, 'a')
+
+      expect(await growth(2_500, () => notes(storage.db))).toBeLessThan(8)
+    },
+  },
+  {
+    name: 'C3 2,000 writes with a deadline of their own behind a held writer all end in time',
+    async run({ open }) {
+      const storage = await open()
+      await createNotes(storage.db)
+      const holder = await hold(storage)
+
+      const startMs = performance.now()
+      const settled = await Promise.allSettled(
+        Array.from({ length: 2_000 }, (_, index) =>
+          storage.write(async () => {}, { lockTimeoutMs: 200 + (index % 100) }),
+        ),
+      )
+
+      expect(performance.now() - startMs).toBeLessThan(10_000)
+      const names = settled.map((result) => 'reason' in result && result.reason.name)
+      expect(new Set(names)).toEqual(new Set(['LockTimeoutError']))
+      holder.release()
+      await holder.ended
+    },
+  },
+  {
+    name: 'C15 close() gives up 5,000 queued writes at once',
+    async run({ open }) {
+      const storage = await open({ drainTimeoutMs: 100 })
+      await createNotes(storage.db)
+      const holder = await hold(storage)
+      const refused = Promise.allSettled(Array.from({ length: 5_000 }, write(storage)))
+
+      const startMs = performance.now()
+      const report = await storage.close()
+
+      expect(performance.now() - startMs).toBeLessThan(10_000)
+      expect(report).toMatchObject({ rejectedWrites: 5_000, revokedTransactions: 1 })
+      expect((await refused).filter(({ status }) => status === 'fulfilled')).toEqual([])
+      holder.release()
+      expect(await rejection(holder.ended)).toBeInstanceOf(StorageClosedError)
+    },
+  },
+])

@@ -1,0 +1,110 @@
+/** C1: a bad option is refused at construction, before anything is opened, with a sentence that says what it must be. */
+import { ConfigError, openStorage, type StorageOptions, UnbusyDialect } from 'unbusy'
+import { expect } from 'vitest'
+import { type ContractCase, describeContract } from './case.ts'
+import { observedConnector } from './observed-connector.ts'
+
+type BadOption = readonly [
+  options: Record<string, unknown>,
+  ErrorClass: new (message: string) => Error,
+  sentence: string,
+]
+
+const badOptions: readonly BadOption[] = [
+  [
+    { connector: undefined },
+    ConfigError,
+    "without a connector: pass one, or use openStorage of 'unbusy/auto'",
+  ],
+  [
+    { connector: 'file:app.db' },
+    ConfigError,
+    "without a connector: pass one, or use openStorage of 'unbusy/auto'",
+  ],
+  [{ lockTimeoutMs: -1 }, RangeError, 'lockTimeoutMs must be >= 0: current value is -1'],
+  [{ lockTimeoutMs: Number.NaN }, RangeError, 'lockTimeoutMs must be >= 0: current value is NaN'],
+  [{ lockTimeoutMs: '5' }, RangeError, 'lockTimeoutMs must be >= 0: current value is 5'],
+  [{ drainTimeoutMs: -1 }, RangeError, 'drainTimeoutMs must be an integer >= 0: current value is -1'],
+  [{ maxReaders: 1 }, RangeError, 'maxReaders must be an integer >= 2: current value is 1'],
+  [
+    { maxCachedStatements: 1.5 },
+    RangeError,
+    'maxCachedStatements must be an integer >= 0: current value is 1.5',
+  ],
+  [
+    { integers: 'number' },
+    ConfigError,
+    'integers must be one of auto, bigint, strict: current value is number',
+  ],
+  [
+    { integerBinding: 'real' },
+    ConfigError,
+    'integerBinding must be one of integer, driver: current value is real',
+  ],
+  [{ onConnection: 'sql' }, ConfigError, 'onConnection must be a function'],
+  [{ onWarning: 'sql' }, ConfigError, 'onWarning must be a function'],
+  [{ pragmas: { 'Cache Size': 1 } }, ConfigError, 'its name must be lower-case letters and underscores'],
+  [
+    { pragmas: { cache_size: 1.5 } },
+    ConfigError,
+    'its value must be an integer or one word: current value is 1.5',
+  ],
+  [
+    { pragmas: { cache_size: true } },
+    ConfigError,
+    'its value must be an integer or one word: current value is true',
+  ],
+  [{ pragmas: { cache_size: '1; drop table t' } }, ConfigError, 'its value must be an integer or one word'],
+  [
+    { pragmas: { journal_mode: 'wall' } },
+    ConfigError,
+    'must be one of wal, delete, truncate, persist, memory, off',
+  ],
+  [{ pragmas: { synchronous: 'ful' } }, ConfigError, 'must be one of off, normal, full, extra, 0, 1, 2, 3'],
+  [{ pragmas: { foreign_keys: 2 } }, ConfigError, 'must be one of on, off, true, false, yes, no, 1, 0'],
+  [{ pragmas: { busy_timeout: 5 } }, ConfigError, 'waiting happens in JavaScript: use lockTimeoutMs'],
+  [{ pragmas: { query_only: 1 } }, ConfigError, 'it tells readers from the writer'],
+  [{ pragmas: { locking_mode: 'exclusive' } }, ConfigError, 'an exclusive lock would shut out the readers'],
+]
+
+const cases: ContractCase[] = badOptions.map(([options, ErrorClass, sentence]) => ({
+  name: `C1 ${describe(options)} is refused`,
+  async run(context) {
+    const { connector, opened } = await observedConnector(context)
+    const bad = { connector, ...options } as unknown as StorageOptions
+    expect(() => new UnbusyDialect(bad)).toThrow(ErrorClass)
+    expect(() => new UnbusyDialect(bad)).toThrow(sentence)
+    await expect(openStorage(bad)).rejects.toThrow(ErrorClass)
+    await expect(openStorage(bad)).rejects.toThrow(sentence)
+    expect(opened).toEqual([])
+  },
+}))
+
+cases.push({
+  name: 'C1 a bad lockTimeoutMs of one call is refused, and the call does not run',
+  async run({ open }) {
+    const storage = await open()
+    let ran = false
+    const call = (lockTimeoutMs: number): Promise<void> =>
+      storage.write(
+        async () => {
+          ran = true
+        },
+        { lockTimeoutMs },
+      )
+    await expect(call(-1)).rejects.toThrow(RangeError)
+    await expect(call(Number.NaN)).rejects.toThrow('lockTimeoutMs must be >= 0: current value is NaN')
+    expect(ran).toBe(false)
+  },
+})
+
+function describe(options: Record<string, unknown>): string {
+  return Object.entries(options)
+    .map(
+      ([name, value]) =>
+        `${name}: ${typeof value === 'object' ? `{ ${describe(value as typeof options)} }` : String(value)}`,
+    )
+    .join(', ')
+}
+
+describeContract('bad options', cases)

@@ -1,0 +1,140 @@
+/**
+ * A driver that is not installed, that belongs to another runtime, or that this Node is too old for: what to do is said.
+ * On Node only: each test runs the runtime that it is about, with a copy of the sources and no package but Kysely.
+ */
+import { execFile, execFileSync } from 'node:child_process'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type RuntimeName, runtime } from '../contract/matrix.ts'
+import { binary } from '../processes/peer.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const leadingArguments = { node: [], bun: [], deno: ['run', '-A'] } as const
+
+interface OpenFailure {
+  readonly name: string
+  readonly message: string
+  readonly cause: string
+}
+
+/** Opens a database with a connector of the folder's sources; `extension` is that of the modules there. */
+function program(factory: string, entry: string, extension: 'ts' | 'js'): string {
+  return `
+    import { openStorage } from './src/index.${extension}'
+    import { ${factory} } from './adapters/${entry}.${extension}'
+    try {
+      await openStorage({ connector: ${factory}({ url: 'app.db' }) })
+      console.log(JSON.stringify({ name: 'none' }))
+    } catch ({ name, message, cause }) {
+      console.log(JSON.stringify({ name, message, cause: cause?.constructor?.name }))
+    }
+  `
+}
+
+async function opening(folder: string, command: readonly string[], text: string): Promise<OpenFailure> {
+  const file = join(folder, `open-${crypto.randomUUID()}.mjs`)
+  await writeFile(file, text)
+  const [program = '', ...args] = command
+  const { stdout } = await run(program, [...args, file], { cwd: folder })
+  return JSON.parse(stdout)
+}
+
+async function folderWithout(...packages: readonly string[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'unbusy-missing-'))
+  await mkdir(join(folder, 'node_modules'))
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  for (const name of packages)
+    await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name))
+  return folder
+}
+
+/** A Node on this machine that is older than 22; those of the dev dependencies are not. */
+function findOldNode(): string | undefined {
+  const folders = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.includes('node_modules'))
+  return folders.map((folder) => join(folder, 'node')).find((node) => versionOf(node) < 22)
+}
+
+function versionOf(node: string): number {
+  try {
+    return Number.parseInt(execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }), 10)
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
+
+const install = (name: string, command: string): string =>
+  `Cannot load the package ${name}: install it with ${command}`
+
+type MissingDriver = readonly [runtime: RuntimeName, factory: string, entry: string, message: string]
+
+const missing: readonly MissingDriver[] = [
+  ['node', 'betterSqlite3', 'better-sqlite3', install('better-sqlite3', 'npm install better-sqlite3')],
+  ['node', 'libsql', 'libsql', install('@libsql/client', 'npm install @libsql/client')],
+  ['bun', 'libsql', 'libsql', install('@libsql/client', 'npm install @libsql/client')],
+  ['deno', 'libsql', 'libsql', install('@libsql/client', 'npm install @libsql/client')],
+  ['bun', 'bunSqlite', 'bun-sqlite', install('kysely-bun-sqlite', 'bun add kysely-bun-sqlite')],
+  ['node', 'bunSqlite', 'bun-sqlite', 'Cannot load bun:sqlite as this is not Bun: choose another dialect'],
+  ['deno', 'bunSqlite', 'bun-sqlite', 'Cannot load bun:sqlite as this is not Bun: choose another dialect'],
+]
+
+describe.runIf(runtime === 'node')('a driver that cannot be loaded (on Node only)', () => {
+  let folder = ''
+
+  beforeAll(async () => {
+    folder = await folderWithout('kysely')
+    for (const name of ['src', 'adapters'])
+      await cp(join(root, name), join(folder, name), { recursive: true })
+  })
+
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it.each(missing)('on %s, %s: an OpenError that says what to do', async (name, factory, entry, message) => {
+    const failure = await opening(
+      folder,
+      [binary(name), ...leadingArguments[name]],
+      program(factory, entry, 'ts'),
+    )
+    expect(failure).toMatchObject({
+      name: 'OpenError',
+      message,
+      cause: expect.stringMatching(/Error|Message/),
+    })
+  })
+})
+
+const oldNode = findOldNode()
+const noOldNode = oldNode === undefined ? ' (not here: no Node before 22 in PATH)' : ''
+
+describe.runIf(runtime === 'node' && oldNode !== undefined)(`an old Node (on Node only)${noOldNode}`, () => {
+  let folder = ''
+
+  beforeAll(async () => {
+    folder = await folderWithout('kysely', 'better-sqlite3')
+    await run(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', folder], {
+      cwd: root,
+    })
+  })
+
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it('better-sqlite3 on it is an OpenError, where the package itself would crash the process', async () => {
+    const failure = await opening(folder, [oldNode ?? ''], program('betterSqlite3', 'better-sqlite3', 'js'))
+    expect(failure.name).toBe('OpenError')
+    expect(failure.message).toMatch(
+      /^Cannot use better-sqlite3 on Node \d+\.\d+\.\d+ as it needs Node 22 or later$/,
+    )
+  })
+
+  it('node:sqlite on it is an OpenError that says which versions have it', async () => {
+    const failure = await opening(folder, [oldNode ?? ''], program('nodeSqlite', 'node-sqlite', 'js'))
+    expect(failure.name).toBe('OpenError')
+    expect(failure.message).toMatch(/Node 22\.16 or later/)
+  })
+})

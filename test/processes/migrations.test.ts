@@ -1,0 +1,139 @@
+/**
+ * Processes that run Kysely's Migrator on one file at once, some of which die or are slow.
+ *
+ * @module
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type ConnectorName, connectorNames, type RuntimeName, runtime } from '../contract/matrix.ts'
+import { peerQuery } from './peer.ts'
+import { type Program, startProgram } from './program.ts'
+
+type Place = readonly [runtime: RuntimeName, connector: ConnectorName]
+
+interface Outcome {
+  readonly error: string | null
+  readonly ran: readonly string[]
+}
+
+/** The lock expires after one second, so that a test need not wait for ten. */
+const shortTimes = JSON.stringify({ leaseMs: 1_000, renewEveryMs: 250, watchMs: 600 })
+const all = ['first', 'second', 'third']
+const mixed: readonly Place[] = [
+  ['node', 'better-sqlite3'],
+  ['bun', 'bun-sqlite'],
+  ['deno', 'node-sqlite'],
+]
+
+async function freshPath(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'unbusy-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return join(folder, 'migrated.db')
+}
+
+/** Starts a migrating process that waits for its `go`. */
+async function migrator(
+  [runtime, connector]: Place,
+  path: string,
+  ...args: readonly string[]
+): Promise<Program> {
+  const program = startProgram('worker-migrate', { runtime, connector, path }, ...args)
+  onTestFinished(() => program[Symbol.asyncDispose]())
+  expect(await program.next()).toBe('ready')
+  return program
+}
+
+function ranIn(path: string): Promise<unknown> {
+  return peerQuery(path, ['select migration, process from ran order by rowid'])
+}
+
+async function expectOnce(places: readonly Place[]): Promise<void> {
+  const path = await freshPath()
+  const programs = await Promise.all(places.map((place, index) => migrator(place, path, `p${index}`)))
+
+  for (const program of programs) program.tell('go')
+  const outcomes = await Promise.all(programs.map((program) => program.next<Outcome>()))
+
+  expect(outcomes.map(({ error }) => error)).toEqual([null, null, null])
+  expect(outcomes.flatMap(({ ran }) => ran).sort()).toEqual(all)
+  expect(await peerQuery(path, ['select migration from ran order by rowid'])).toEqual(
+    all.map((migration) => ({ migration })),
+  )
+  expect(await peerQuery(path, ['select count(*) as n from unbusy_migration_lock'])).toEqual([{ n: 0 }])
+}
+
+/** The first process dies in its second migration; the others finish its work. */
+async function expectTakeOver(
+  places: readonly Place[],
+  deed: string,
+  ...times: readonly string[]
+): Promise<void> {
+  const [first, ...others] = places as [Place, ...Place[]]
+  const path = await freshPath()
+  const dying = await migrator(first, path, 'dying', deed, ...times)
+  const survivors = await Promise.all(
+    others.map((place) => migrator(place, path, 'survivor', 'nothing', ...times)),
+  )
+
+  dying.tell('go')
+  expect(await dying.next()).toBe('in the middle')
+  for (const program of survivors) program.tell('go')
+  dying.kill()
+  expect(await dying.ended).toBe('SIGKILL')
+  const outcomes = await Promise.all(survivors.map((program) => program.next<Outcome>()))
+
+  expect(outcomes.map(({ error }) => error)).toEqual(survivors.map(() => null))
+  expect(outcomes.flatMap(({ ran }) => ran).sort()).toEqual(['second', 'third'])
+  expect(await ranIn(path)).toEqual([
+    { migration: 'first', process: 'dying' },
+    { migration: 'second', process: 'dying' },
+    { migration: 'second', process: 'survivor' },
+    { migration: 'third', process: 'survivor' },
+  ])
+}
+
+/** The first process gives no sign of life for twice its lease, as it works. */
+async function expectNoTakeOver(place: Place, deed: string): Promise<void> {
+  const path = await freshPath()
+  const busy = await migrator(place, path, 'busy', deed, shortTimes)
+  const waiting = await migrator(place, path, 'waiting', 'nothing', shortTimes)
+
+  busy.tell('go')
+  expect(await busy.next()).toBe('in the middle')
+  waiting.tell('go')
+  expect(await waiting.next()).toBe('looks at the lock')
+  busy.tell('go')
+
+  expect(await busy.next()).toEqual({ error: null, ran: all })
+  expect(await waiting.next()).toEqual({ error: null, ran: [] })
+}
+
+describe(`migrating processes on ${runtime}`, () => {
+  for (const connector of connectorNames) {
+    const place: Place = [runtime, connector]
+
+    it(`C14 three processes at once run every migration once with ${connector}`, () =>
+      expectOnce([place, place, place]))
+
+    it(`C14 a migrating process is killed and the others finish its work with ${connector}`, () =>
+      expectTakeOver([place, place, place], 'hangs', shortTimes))
+  }
+
+  // The core alone decides here, so one connector shows it.
+  for (const connector of connectorNames.slice(0, 1)) {
+    it(`C14 a migration in one statement longer than the lease is not taken over with ${connector}`, () =>
+      expectNoTakeOver([runtime, connector], 'longStatement'))
+
+    it(`C14 a migration in many statements without a pause is not taken over with ${connector}`, () =>
+      expectNoTakeOver([runtime, connector], 'manyStatements'))
+  }
+
+  describe.runIf(runtime === 'node')('of several runtimes (started from Node only)', () => {
+    it('C14 three processes at once run every migration once', () => expectOnce(mixed))
+
+    it('C14 one is killed with the write lock held and the others finish its work after the lease of 10 s', () =>
+      expectTakeOver(mixed, 'hangsInTransaction'))
+  })
+})
