@@ -1,0 +1,63 @@
+/**
+ * Opens and closes the demo's database: the one place that knows where it is.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
+import { OpenError, parseDatabaseUrl, type Storage } from 'unbusy'
+import { type AutoStorageOptions, openStorage } from 'unbusy/auto'
+import { migrate } from './migrations.ts'
+import type { Database } from './schema.ts'
+
+/** An open database with an up to date schema. */
+export interface OpenDatabase {
+  readonly storage: Storage<Database>
+  /** The file, if it is one, or how else people call the place. */
+  readonly location: string
+  /** The file's path; absent if there is no file. */
+  readonly path: string | undefined
+}
+
+/**
+ * Opens the database, creates its folder if it is missing, and migrates.
+ *
+ * @throws {UnbusyError} If it cannot be opened; the message says why.
+ */
+export async function openDatabase(options: AutoStorageOptions): Promise<OpenDatabase> {
+  const place = parseDatabaseUrl(options.url)
+  const path = place.kind === 'file' ? resolve(place.path) : undefined
+  // Of a remote URL the host only: the rest may hold credentials.
+  const location = path ?? (place.kind === 'remote' ? new URL(place.url).host : 'memory')
+  if (path !== undefined) await createFolder(dirname(path))
+  const storage = await openStorage<Database>(options)
+  try {
+    await migrate(storage.db)
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+  return { storage, location, path }
+}
+
+/** Lets what is queued finish, closes, and answers what became of it in a sentence. */
+export async function closeDatabase({ storage, path }: OpenDatabase): Promise<string> {
+  const { connector, queuedWrites } = storage.stats()
+  const { rejectedWrites, revokedTransactions } = await storage.close()
+  const report = `Drained: ${queuedWrites} waiting writes, ${rejectedWrites} rejected, ${revokedTransactions} transactions rolled back`
+  if (path === undefined) return report
+  const wal = `${basename(path)}-wal`
+  // Asked of the file system without opening it: closing a descriptor of the database would drop SQLite's locks.
+  if (!existsSync(`${path}-wal`)) return `${report}; no ${wal} left`
+  return `${report}; ${wal} is still there (another process has it open, or ${connector} keeps it): the next start reads it`
+}
+
+async function createFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new OpenError(`Cannot create the folder of the database, ${folder}: ${reason}`, { cause })
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * What a client gets to know when a request fails. What is not its mistake, and not a matter of waiting, is logged here
+ * and answered without details.
+ *
+ * @module
+ */
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { ConstraintError, LockTimeoutError, StorageClosedError } from 'unbusy'
+import { InvalidParamsError } from './validation.ts'
+
+/** The answer to a request whose handler threw. */
+export function failureResponse(error: unknown, c: Context): Response {
+  if (error instanceof HTTPException) return error.getResponse()
+  if (error instanceof InvalidParamsError)
+    return c.json({ error: 'invalid-params', reason: error.message }, 400)
+  if (error instanceof LockTimeoutError)
+    return tryAgain(c, 'busy', 'the database stayed locked; nothing was stored')
+  if (error instanceof StorageClosedError)
+    return tryAgain(c, 'closing', 'the server is stopping; nothing was stored')
+  if (error instanceof ConstraintError) return c.json({ error: 'conflict', reason: error.code }, 409)
+
+  console.error(`${c.req.method} ${c.req.path} failed:`, error)
+  return c.json({ error: 'internal' }, 500)
+}
+
+function tryAgain(c: Context, error: string, reason: string): Response {
+  return c.json({ error, reason }, 503, { 'retry-after': '1' })
+}

@@ -1,0 +1,130 @@
+/**
+ * What the routes accept, as schemas. Anything else is answered with 400 and the name of the field.
+ *
+ * @module
+ */
+import * as v from 'valibot'
+import type { Heartbeat } from './presence.ts'
+import type { Registration } from './repositories/machines.ts'
+import type { NewSession } from './repositories/sessions.ts'
+import type { UsageReport } from './repositories/usage.ts'
+
+/** A schema whose output is known. */
+export type Schema<T> = v.GenericSchema<unknown, T>
+
+/** Text that every driver stores, and reads back as it was. */
+const text = v.pipe(
+  v.string(),
+  v.check((value) => value.isWellFormed(), 'must not hold half a surrogate pair'),
+  v.check((value) => !value.includes('\0'), 'must not hold U+0000'),
+)
+
+/** Text that names something. */
+const name = v.pipe(
+  text,
+  v.minLength(1, 'must not be empty'),
+  v.maxLength(200, 'must not have more than 200 characters'),
+)
+
+const time = v.pipe(
+  v.number(),
+  v.safeInteger('must be a whole number of milliseconds since the epoch'),
+  v.minValue(0, 'must not be negative'),
+)
+
+const seconds = v.pipe(
+  v.number(),
+  v.integer('must be a whole number of seconds since the epoch'),
+  v.minValue(0, 'must not be negative'),
+  v.maxValue(100_000_000_000, 'must be in seconds, not in milliseconds'),
+)
+
+const amount = v.pipe(
+  v.number(),
+  v.minValue(0, 'must not be negative'),
+  v.maxValue(Number.MAX_SAFE_INTEGER, 'must not be beyond 2^53'),
+)
+const amounts = v.objectWithRest({ total: amount }, amount)
+
+/** The body of `POST /v1/machines`. */
+export const registrationBody: Schema<Registration> = v.object({
+  id: name,
+  metadata: text,
+  daemonState: v.nullish(text),
+  dataEncryptionKey: v.nullish(text),
+})
+
+/** The body of `POST /v1/sessions`. */
+export const newSessionBody: Schema<NewSession> = v.object({
+  tag: name,
+  metadata: text,
+  agentState: v.nullish(text),
+})
+
+/** The body of `POST /v1/sessions/:id/end`. */
+export const sessionEndBody: Schema<{ readonly time: number }> = v.object({ time })
+
+/** The body of `POST /v1/presence`. `thinking` and `mode` are for those who watch; no column holds them. */
+export const presenceBody: Schema<{ readonly heartbeats: readonly Heartbeat[] }> = v.object({
+  heartbeats: v.array(
+    v.variant('type', [
+      v.object({
+        type: v.literal('session-alive'),
+        sid: name,
+        time,
+        thinking: v.nullish(v.boolean()),
+        mode: v.nullish(text),
+      }),
+      v.object({ type: v.literal('session-end'), sid: name, time }),
+      v.object({ type: v.literal('machine-alive'), machineId: name, time }),
+    ]),
+  ),
+})
+
+/** The body of `POST /v2/usage-reports`. */
+export const usageReportBody: Schema<UsageReport> = v.object({
+  key: name,
+  sessionId: name,
+  tokens: amounts,
+  cost: amounts,
+})
+
+/** What `POST /v1/usage/query` asks for; times are in seconds since the epoch, both inclusive. */
+export interface UsageQuestion {
+  readonly sessionId?: string | null | undefined
+  readonly startTime: number
+  readonly endTime: number
+  readonly groupBy: 'hour' | 'day'
+}
+
+/** The body of `POST /v1/usage/query`. */
+export const usageQueryBody: Schema<UsageQuestion> = v.object({
+  sessionId: v.nullish(name),
+  startTime: v.nullish(seconds, 0),
+  endTime: v.nullish(seconds, 100_000_000_000),
+  groupBy: v.nullish(v.picklist(['hour', 'day']), 'day'),
+})
+
+/** The query of `GET /v2/sessions`; `cursor` is the id of the session before the page. */
+export const pageQuery: Schema<{ readonly cursor?: string | undefined; readonly limit: number }> = v.object({
+  cursor: v.optional(
+    v.pipe(
+      text,
+      v.startsWith('cursor_v1_', 'must be the nextCursor of another page'),
+      v.transform((cursor) => cursor.slice('cursor_v1_'.length)),
+    ),
+  ),
+  limit: limitUpTo(200, '50'),
+})
+
+/** The query of `GET /v2/sessions/active`. */
+export const activeQuery: Schema<{ readonly limit: number }> = v.object({ limit: limitUpTo(500, '150') })
+
+/** The `:id` of a path. */
+export const idParameter: Schema<{ readonly id: string }> = v.object({ id: name })
+
+function limitUpTo(most: number, fallback: string): Schema<number> {
+  const rule = `must be a whole number from 1 to ${most}`
+  const digits = v.pipe(v.string(), v.regex(/^\d+$/, rule), v.transform(Number))
+  return v.optional(v.pipe(digits, v.minValue(1, rule), v.maxValue(most, rule)), fallback)
+}

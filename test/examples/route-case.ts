@@ -1,0 +1,64 @@
+/**
+ * A case of the demo's routes, and what cases have in common. All cases of a target share one server, so each uses ids of
+ * its own.
+ *
+ * @module
+ */
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import type { Demo } from './demo-server.ts'
+
+/** A sentence and what shows it. */
+export interface RouteCase {
+  readonly name: string
+  run(demo: Demo): Promise<void>
+}
+
+/** How long the shared server lets a write wait: the lock cases take so long. */
+export const lockTimeoutMs = 1_000
+
+/** An id that nobody else uses. */
+export function newId(): string {
+  return crypto.randomUUID()
+}
+
+/** Opens a session and answers its id. */
+export async function newSession(demo: Demo): Promise<string> {
+  return (await demo.request('/v1/sessions', { tag: newId(), metadata: '' })).body.session.id
+}
+
+/** Times are compared in ms: lets the next one begin. */
+export async function afterThisMillisecond(): Promise<void> {
+  const startMs = Date.now()
+  while (Date.now() === startMs) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Waits until so many writes are at the lock; the first of them is no longer in the queue, but asks for the lock. */
+export async function untilWaiting(demo: Demo, writes: number): Promise<void> {
+  const deadlineMs = Date.now() + 10_000
+  while ((await demo.request('/readyz')).body.queuedWrites !== writes - 1) {
+    if (Date.now() > deadlineMs) throw new Error(`there were never ${writes} writes waiting`)
+  }
+}
+
+/** The status and the error of an answer. */
+export async function brief(answer: ReturnType<Demo['request']>): Promise<unknown[]> {
+  const { status, body } = await answer
+  return [status, body.error]
+}
+
+/** POSTs chunks with exactly these headers, which fetch would not allow. */
+export async function statusOf(
+  url: string,
+  headers: Record<string, string>,
+  chunks: readonly string[],
+): Promise<number> {
+  const request = httpRequest(url, { method: 'POST', headers, agent: false })
+  // A server that has heard enough may hang up while the rest is still being sent.
+  request.on('error', () => {})
+  for (const chunk of chunks) request.write(chunk)
+  request.end()
+  const [response] = await once(request, 'response')
+  response.resume()
+  return response.statusCode
+}
