@@ -1,0 +1,113 @@
+/**
+ * Proves the package that users install, and not only the sources: it is built, packed, judged by two linters, and then
+ * installed into empty projects on each runtime, where a program must find its entry, its types and a driver.
+ *
+ * @module
+ */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createProject, runInRepository } from './project.ts'
+
+const onNode = !('Bun' in globalThis) && !('Deno' in globalThis)
+const title = onNode
+  ? 'packed package'
+  : 'packed package (skipped here: the run on Node builds it once and starts Bun and Deno itself)'
+
+const installLimitMs = 180_000
+const manifest = JSON.parse(await readFile('package.json', 'utf8')) as {
+  readonly exports: Record<string, unknown>
+  readonly devDependencies: Record<string, string>
+}
+
+describe.skipIf(!onNode)(title, () => {
+  let folder: string
+  let tarball: string
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'unbusy-pack-'))
+    await runInRepository('npm', 'run', 'build')
+    await runInRepository('npm', 'pack', '--pack-destination', folder)
+    const [name] = await readdir(folder)
+    tarball = join(folder, name as string)
+  }, installLimitMs)
+
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it('publint has nothing to say', async () => {
+    await runInRepository('publint', tarball, '--strict')
+  })
+
+  it('attw resolves the types of every entry', async () => {
+    await runInRepository('attw', tarball, '--profile', 'esm-only', '--no-emoji')
+  })
+
+  it('types of every entry check where no driver and no runtime types are installed', {
+    timeout: installLimitMs,
+  }, async () => {
+    await using project = await createProject({ unbusy: `file:${tarball}`, ...pinned('kysely') })
+    const specifiers = Object.keys(manifest.exports).map((entry) => entry.replace('.', 'unbusy'))
+    await project.write('entries.ts', specifiers.map((name) => `import '${name}'\n`).join(''))
+    await project.run('npm', 'install', '--prefer-offline')
+
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2024',
+      '--lib',
+      'esnext,dom',
+    ]
+    await project.run('tsc', ...options, '--types', '', 'app.ts', 'entries.ts')
+  })
+
+  it('runs on Node with better-sqlite3, installed by npm', { timeout: installLimitMs }, async () => {
+    await using project = await createProject({
+      unbusy: `file:${tarball}`,
+      ...pinned('kysely', 'better-sqlite3'),
+    })
+    await project.run('npm', 'install', '--prefer-offline')
+
+    const output = await project.run('node', 'app.ts')
+
+    expect(JSON.parse(output)).toEqual({ connector: 'better-sqlite3', note: { id: 1, text: 'kept' } })
+    expect(await project.filesLike('app.db')).toEqual(['app.db'])
+  })
+
+  it('runs on Bun with kysely-bun-sqlite, installed by bun', { timeout: installLimitMs }, async () => {
+    await using project = await createProject({})
+    const versions = Object.entries(pinned('kysely', 'kysely-bun-sqlite'))
+    await project.run('bun', 'add', tarball, ...versions.map(([name, version]) => `${name}@${version}`))
+
+    const output = await project.run('bun', 'app.ts')
+
+    expect(JSON.parse(output)).toEqual({ connector: 'bun-sqlite', note: { id: 1, text: 'kept' } })
+    expect(await project.filesLike('app.db')).toEqual(['app.db'])
+  })
+
+  it.each([
+    ['Deno', 'deno', ['run', '-A', 'app.ts']],
+    ['Node', 'node', ['app.ts']],
+  ])(
+    'runs on %s with node:sqlite, where no driver package is installed',
+    { timeout: installLimitMs },
+    async (_, command, args) => {
+      await using project = await createProject({ unbusy: `file:${tarball}`, ...pinned('kysely') })
+      // npm fills node_modules for Deno too, as `deno install` takes a file: dependency for a folder.
+      await project.run('npm', 'install', '--prefer-offline')
+
+      const output = await project.run(command, ...args)
+
+      expect(JSON.parse(output)).toEqual({ connector: 'node-sqlite', note: { id: 1, text: 'kept' } })
+      expect(await project.filesLike('app.db')).toEqual(['app.db'])
+    },
+  )
+})
+
+/** The versions that this repository itself is tested with. */
+function pinned(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, manifest.devDependencies[name] as string]))
+}
