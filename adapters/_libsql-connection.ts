@@ -15,11 +15,15 @@ import type {
 } from '../src/connector.ts'
 import { normalizeRows, type Row, type SqlValue } from '../src/values.ts'
 import type { LibsqlClient, LibsqlExecutor, LibsqlResultSet, LibsqlTransaction } from './_libsql-client.ts'
+import { collectGarbage } from './_libsql-garbage.ts'
 
 /** Statements between two macrotasks: in microtasks alone no finalizer runs, and 100,000 of them hold 500 MB. */
 const statementsPerTurn = 50
 
 /** The port's Connection over one client. Its statements are freed by the garbage collector alone. */
+/** Has the connection read the schema again if another one changed it; it takes the read lock, so it can be busy. */
+const refreshSchema = 'SELECT 1 FROM sqlite_schema LIMIT 1'
+
 export class LibsqlConnection implements Connection {
   readonly #client: LibsqlClient
   readonly #settings: ConnectionSettings
@@ -42,10 +46,17 @@ export class LibsqlConnection implements Connection {
     return this.#transaction !== undefined
   }
 
-  async execute({ sql, parameters }: Statement): Promise<StatementResult> {
+  async execute({ sql, parameters, kind, cacheable }: Statement): Promise<StatementResult> {
     try {
       const executor = this.#executor
+      // Columns are named when a statement is prepared, before the step that notices a changed schema.
+      if (this.#begun === undefined && sql.includes('*')) await executor.executeMultiple(refreshSchema)
       const result = await executor.execute({ sql, args: parameters })
+      // An EXPLAIN of a write stays in progress until it is garbage, and COMMIT would wait for it.
+      if (this.#begun !== undefined && kind === 'read' && !cacheable) {
+        await collectGarbage()
+        await this.#nextTurn()
+      }
       if (result.columns.length > 0) return { rows: this.#readRows(result) }
       const lastInsertRowid = await exactRowid(executor, result.lastInsertRowid)
       return { rows: [], changes: result.rowsAffected, lastInsertRowid }
@@ -63,7 +74,9 @@ export class LibsqlConnection implements Connection {
     // Only transaction() keeps the connection from the pool, and its deferred BEGIN takes no lock that could be busy.
     this.#begun = await this.#client.transaction('deferred')
     try {
-      await this.#begun.executeMultiple(`ROLLBACK;BEGIN ${mode}`)
+      // A deferred one takes its read lock later, and sees the schema then.
+      const refresh = mode === 'deferred' ? '' : `;${refreshSchema}`
+      await this.#begun.executeMultiple(`ROLLBACK;BEGIN ${mode}${refresh}`)
     } catch (error) {
       await this.rollback()
       throw error

@@ -26,7 +26,7 @@ export interface ExecutorParts {
   /** Kysely's own provider: it initializes, logs, and waits abortably. */
   readonly provider: ConnectionProvider
   /** Runs a query that stands alone; missing when Kysely has to log it. */
-  readonly executeAlone?: (query: CompiledQuery, signal?: AbortSignal) => Promise<QueryResult<unknown>>
+  readonly executeAlone?: (query: CompiledQuery) => Promise<QueryResult<unknown>>
 }
 
 /** An executor of `storage.db`, or of one of its transactions and connections. */
@@ -46,17 +46,16 @@ export class StorageExecutor extends DefaultQueryExecutor {
     options?: AbortableQueryOptions,
   ): Promise<QueryResult<R>> {
     const { executeAlone } = this.#parts
-    const strategy = options?.inflightQueryAbortStrategy ?? 'ignore query'
-    if (this.#pinnedTo !== undefined || executeAlone === undefined || strategy !== 'ignore query') {
+    // Kysely's own flow races an abort against the query and against each plugin.
+    if (this.#pinnedTo !== undefined || executeAlone === undefined || options?.signal !== undefined) {
       // Awaited: on Bun a promise that is passed on loses the frames of who waits for it.
       return await this.#executeOnSession<R>(query, options)
     }
-    const signal = options?.signal
-    let result = await executeAlone(query, signal)
+    let result = await executeAlone(query)
     for (const plugin of this.plugins) {
       // biome-ignore lint/suspicious/noExplicitAny: a plugin may make of the rows what it likes
       const rows = result as QueryResult<any>
-      result = await plugin.transformResult({ queryId: query.queryId, result: rows, signal })
+      result = await plugin.transformResult({ queryId: query.queryId, result: rows })
     }
     return result as QueryResult<R>
   }

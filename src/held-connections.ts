@@ -8,7 +8,7 @@ import type { PatientConnection } from './connection.ts'
 import type { BeginMode } from './connector.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
-import type { WriterLease } from './write-queue.ts'
+import type { WriterLease } from './writer-lease.ts'
 
 /** Takes connections from the pool no earlier than they are needed, and gives them back. */
 export class HeldConnections {

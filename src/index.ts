@@ -32,10 +32,10 @@ export {
   UnsupportedError,
 } from './errors.ts'
 export { type Clock, systemClock } from './lock-wait.ts'
-export type { PoolOptions, WaitOptions } from './pool.ts'
+export type { CloseReport, PoolOptions, WaitOptions } from './pool.ts'
 export { resultCodeName, resultCodeOf } from './result-code.ts'
 export { type RetryOptions, retryWhileBusy } from './retry.ts'
 export { shareStorage } from './share.ts'
 export { openStorage, Storage, type StorageOptions, type StorageStats } from './storage.ts'
 export type { BoundValue, IntegerBinding, IntegerReading, Row, SqlValue } from './values.ts'
-export type { CloseReport } from './write-queue.ts'
+export type { UnfinishedWrites } from './write-queue.ts'

@@ -13,7 +13,7 @@ import { type Clock, type LockWait, startLockWait, systemClock } from './lock-wa
 import { Readers } from './readers.ts'
 import { checkLockTimeout } from './retry.ts'
 import type { IntegerBinding, IntegerReading } from './values.ts'
-import { type CloseReport, WriteQueue } from './write-queue.ts'
+import { type UnfinishedWrites, WriteQueue } from './write-queue.ts'
 
 /** How a storage behaves, whatever its connector. */
 export interface PoolOptions {
@@ -48,6 +48,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal
 }
 
+/** What `close()` could not drain within `drainTimeoutMs`. */
+export interface CloseReport extends UnfinishedWrites {
+  /** Reads that were still open then. A stream or read-only transaction may go on; its reader closes when it ends. */
+  readonly unfinishedReads: number
+}
+
 /** One writer, its queue, and the readers. */
 export class ConnectionPool {
   readonly connector: Connector
@@ -78,6 +84,7 @@ export class ConnectionPool {
       nextTurn: () => connector.nextTurn(),
     })
     this.readers = new Readers({
+      clock: this.clock,
       maxReaders: options.maxReaders ?? 4,
       startWait: () => this.startWait(),
       open: (wait) => PatientConnection.open(connector, 'reader', connections, wait),

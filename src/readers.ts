@@ -5,11 +5,13 @@
  * @module
  */
 import type { PatientConnection } from './connection.ts'
+import { EarliestTimer } from './earliest-timer.ts'
 import type { UnbusyError } from './errors.ts'
-import { type LockWait, lockTimeout } from './lock-wait.ts'
+import { type Clock, type LockWait, lockTimeout } from './lock-wait.ts'
 
 /** What the readers need of their surroundings. */
 export interface ReadersHost {
+  readonly clock: Clock
   readonly maxReaders: number
   /** Starts the budget of one opening. */
   startWait(): LockWait
@@ -17,6 +19,7 @@ export interface ReadersHost {
 }
 
 interface Waiter {
+  readonly wait: LockWait
   resolve(reader: Promise<PatientConnection>): void
   reject(error: unknown): void
 }
@@ -31,18 +34,21 @@ interface Watcher {
 export class Readers {
   readonly #host: ReadersHost
   readonly #idle: PatientConnection[] = []
-  readonly #waiters: Waiter[] = []
+  /** In the order of their calls. */
+  readonly #waiters = new Set<Waiter>()
+  readonly #deadline: EarliestTimer
   readonly #pointReads = new Set<LockWait>()
   readonly #openings = new Set<LockWait>()
   #shared: Promise<PatientConnection> | undefined
   /** Readers that are open or being opened, the shared one included. */
   #count = 0
   #lent = 0
-  #watchers: Watcher[] = []
+  readonly #watchers: Watcher[] = []
   #closedBy: UnbusyError | undefined
 
   constructor(host: ReadersHost) {
     this.#host = host
+    this.#deadline = new EarliestTimer(host.clock, () => this.#expire())
   }
 
   get count(): number {
@@ -103,7 +109,7 @@ export class Readers {
   async close(error: UnbusyError): Promise<void> {
     this.#closedBy ??= error
     for (const wait of [...this.#pointReads, ...this.#openings]) wait.abandonedBy = error
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+    for (const waiter of this.#waiters) waiter.reject(error)
     await this.#until(() => this.#pointReads.size === 0)
     const shared = await this.#shared?.catch(() => undefined)
     this.#shared = undefined
@@ -146,9 +152,10 @@ export class Readers {
 
   /** A reader came back, or a place came free as one could not be opened. */
   #serveNext(): void {
-    const reader = this.#waiters.length === 0 ? undefined : this.tryBorrow()
+    const [next] = this.#waiters
+    const reader = next === undefined ? undefined : this.tryBorrow()
     if (reader === undefined) this.#noteEnd()
-    else this.#waiters.shift()?.resolve(reader)
+    else next?.resolve(reader)
   }
 
   #until(isContent: () => boolean): Promise<void> {
@@ -162,14 +169,17 @@ export class Readers {
 
   #waitForOne(wait: LockWait): Promise<PatientConnection> {
     if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy)
-    const { clock, signal, deadlineMs } = wait
+    const { signal, deadlineMs } = wait
     if (signal?.aborted) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {
+      const onAbort = (): void => waiter.reject(signal?.reason)
       const leave = (): void => {
-        cancelTimeout()
+        this.#waiters.delete(waiter)
+        if (this.#waiters.size === 0) this.#deadline.disarm()
         signal?.removeEventListener('abort', onAbort)
       }
       const waiter: Waiter = {
+        wait,
         resolve(reader) {
           leave()
           resolve(reader)
@@ -179,16 +189,18 @@ export class Readers {
           reject(error)
         },
       }
-      const giveUp = (error: unknown): void => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
-        waiter.reject(error)
-      }
-      const onAbort = (): void => giveUp(signal?.reason)
-      const onTimeout = (): void =>
-        giveUp(lockTimeout(wait, `All ${this.#host.maxReaders} readers stayed in use (maxReaders)`))
-      const cancelTimeout = clock.schedule(deadlineMs - clock.now(), onTimeout)
+      this.#waiters.add(waiter)
       signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiters.push(waiter)
+      this.#deadline.arm(deadlineMs)
     })
+  }
+
+  #expire(): void {
+    const nowMs = this.#host.clock.now()
+    for (const { wait, reject } of this.#waiters) {
+      const what = `All ${this.#host.maxReaders} readers stayed in use (maxReaders)`
+      if (wait.deadlineMs <= nowMs) reject(lockTimeout(wait, what))
+      else this.#deadline.arm(wait.deadlineMs)
+    }
   }
 }

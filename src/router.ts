@@ -10,7 +10,7 @@ import { assertNotOwned } from './connection-init.ts'
 import type { StatementResult } from './connector.ts'
 import { InvalidStatementError, TransactionControlError, withCallerStack } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
-import type { ConnectionPool, WaitOptions } from './pool.ts'
+import type { ConnectionPool } from './pool.ts'
 import { isReadonly, resultCodeOf } from './result-code.ts'
 import { type QueryText, type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
 
@@ -22,14 +22,10 @@ const outerRead =
   'Cannot read through the outer db inside a transaction here as the database has one connection, which the transaction holds: use the transaction itself (trx)'
 
 /** Runs one compiled query on its own. */
-export async function queryAlone(
-  pool: ConnectionPool,
-  query: QueryText,
-  options?: WaitOptions,
-): Promise<QueryResult<unknown>> {
+export async function queryAlone(pool: ConnectionPool, query: QueryText): Promise<QueryResult<unknown>> {
   try {
     const statement = toStatement(query, pool.integerBinding)
-    return toQueryResult(statement, await executeAlone(pool, statement, pool.startWait(options)))
+    return toQueryResult(statement, await executeAlone(pool, statement, pool.startWait()))
   } catch (error) {
     throw withCallerStack(error)
   }

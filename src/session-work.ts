@@ -15,7 +15,7 @@ import { executeAlone, executeOnWriter, letWritesBreathe } from './router.ts'
 import { openOwnReader, type RowSource } from './row-stream.ts'
 import { SavepointStack } from './savepoint-stack.ts'
 import type { RoutedStatement } from './statement.ts'
-import type { WriterLease } from './write-queue.ts'
+import type { WriterLease } from './writer-lease.ts'
 
 const leftOpen =
   'A transaction begun as raw SQL was still open when its connection was released, and was rolled back: use db.transaction(), or COMMIT inside db.connection()'

@@ -7,9 +7,8 @@ import { CompiledQuery, type Dialect, Kysely, type KyselyConfig, type Transactio
 import { OpenDialect } from './dialect.ts'
 import { UnbusyDriver } from './driver.ts'
 import { StorageExecutor } from './executor.ts'
-import { ConnectionPool, type PoolOptions, type WaitOptions } from './pool.ts'
+import { type CloseReport, ConnectionPool, type PoolOptions, type WaitOptions } from './pool.ts'
 import { queryAlone } from './router.ts'
-import type { CloseReport } from './write-queue.ts'
 
 /** Options of {@linkcode openStorage}: those of the storage, and Kysely's `plugins` and `log`. */
 export interface StorageOptions extends PoolOptions, Pick<KyselyConfig, 'plugins' | 'log'> {}
@@ -126,7 +125,7 @@ function kyselyFactory<DB>(
       adapter: base.adapter,
       provider: { provideConnection: (consumer, abort) => base.provideConnection(consumer, abort) },
       ...(options.log === undefined && {
-        executeAlone: (query, signal) => queryAlone(pool, query, signal && { signal }),
+        executeAlone: (query) => queryAlone(pool, query),
       }),
     },
     options.plugins,

@@ -7,9 +7,11 @@
  */
 import type { PatientConnection } from './connection.ts'
 import type { AsyncContext } from './connector.ts'
+import { EarliestTimer } from './earliest-timer.ts'
 import { OuterWriteError, StorageClosedError, type UnbusyError } from './errors.ts'
 import { type Clock, type LockWait, lockTimeout } from './lock-wait.ts'
 import { enclosingScope, type TransactionScope } from './transaction-scope.ts'
+import { WriterLease } from './writer-lease.ts'
 
 /** How long the writer may work without giving timers and I/O a turn. */
 const maxBurstMs = 5
@@ -36,55 +38,12 @@ interface Unit {
   failedWith?: unknown
 }
 
-/** What `close()` could not drain. */
-export interface CloseReport {
+/** What a queue that was abandoned had not finished. */
+export interface UnfinishedWrites {
   /** Queued writes that were rejected because `drainTimeoutMs` was over. */
   readonly rejectedWrites: number
   /** Write transactions that were still open then, and were rolled back. */
   readonly revokedTransactions: number
-  /** Reads that were still open then. A stream or read-only transaction may go on; its reader closes when it ends. */
-  readonly unfinishedReads: number
-}
-
-/** The writer, held by one transaction or session. */
-export class WriterLease {
-  readonly writer: PatientConnection
-  readonly #clock: Clock
-  readonly #onRelease: () => void
-  readonly heldSinceMs: number
-  #running = 0
-  #idleSinceMs: number
-  /** Set when the storage took the writer back: what comes after is refused with it. */
-  revokedBy: UnbusyError | undefined
-
-  constructor(writer: PatientConnection, clock: Clock, onRelease: () => void) {
-    this.writer = writer
-    this.#clock = clock
-    this.#onRelease = onRelease
-    this.heldSinceMs = this.#idleSinceMs = clock.now()
-  }
-
-  /** Milliseconds since the holder last did something. */
-  idleMs(): number {
-    return this.#running > 0 ? 0 : this.#clock.now() - this.#idleSinceMs
-  }
-
-  async use<T>(work: (writer: PatientConnection) => Promise<T>): Promise<T> {
-    if (this.revokedBy !== undefined) throw this.revokedBy
-    this.#running++
-    try {
-      return await work(this.writer)
-    } catch (error) {
-      throw this.revokedBy ?? error
-    } finally {
-      this.#running--
-      this.#idleSinceMs = this.#clock.now()
-    }
-  }
-
-  release(): void {
-    this.#onRelease()
-  }
 }
 
 /** Orders everything that writes through one storage. */
@@ -100,11 +59,11 @@ export class WriteQueue {
   #burstSinceMs: number | undefined
   #closedBy: UnbusyError | undefined
   #onIdle: (() => void)[] = []
-  #cancelDeadline: (() => void) | undefined
-  #nextDeadlineMs = Number.POSITIVE_INFINITY
+  readonly #deadline: EarliestTimer
 
   constructor(host: WriteQueueHost) {
     this.#host = host
+    this.#deadline = new EarliestTimer(host.clock, () => this.#expire())
   }
 
   /** How many units wait for the writer. */
@@ -179,7 +138,7 @@ export class WriteQueue {
   }
 
   /** Rejects what still waits, a wait for the lock included, takes the writer back from its holder, and drains. */
-  async abandon(): Promise<Omit<CloseReport, 'unfinishedReads'>> {
+  async abandon(): Promise<UnfinishedWrites> {
     const error = this.#closedBy ?? new StorageClosedError('Cannot write as the storage is closing')
     const running = this.#running
     const lease = this.#lease
@@ -215,7 +174,7 @@ export class WriteQueue {
       signal?.removeEventListener('abort', onAbort)
       cancelWatch()
     }
-    this.#armDeadline(deadlineMs)
+    this.#deadline.arm(deadlineMs)
   }
 
   async #pump(): Promise<void> {
@@ -229,7 +188,7 @@ export class WriteQueue {
     }
     this.#running = undefined
     this.#isPumping = false
-    this.#disarmDeadline()
+    this.#deadline.disarm()
     for (const onIdle of this.#onIdle.splice(0)) onIdle()
   }
 
@@ -278,23 +237,7 @@ export class WriteQueue {
     this.#head = 0
   }
 
-  /** One timer for the whole queue, at the earliest deadline: ten thousand waiting writes must not mean as many timers. */
-  #armDeadline(deadlineMs: number): void {
-    if (deadlineMs >= this.#nextDeadlineMs || deadlineMs === Number.POSITIVE_INFINITY) return
-    this.#disarmDeadline()
-    this.#nextDeadlineMs = deadlineMs
-    const delayMs = Math.max(0, deadlineMs - this.#host.clock.now())
-    this.#cancelDeadline = this.#host.clock.schedule(delayMs, () => this.#expire())
-  }
-
-  #disarmDeadline(): void {
-    this.#cancelDeadline?.()
-    this.#cancelDeadline = undefined
-    this.#nextDeadlineMs = Number.POSITIVE_INFINITY
-  }
-
   #expire(): void {
-    this.#disarmDeadline()
     const nowMs = this.#host.clock.now()
     let earliestMs = Number.POSITIVE_INFINITY
     for (const unit of this.#waiting.slice(this.#head)) {
@@ -302,7 +245,7 @@ export class WriteQueue {
       if (unit.wait.deadlineMs <= nowMs) this.#remove(unit, lockTimeout(unit.wait, this.#whoHolds()))
       else earliestMs = Math.min(earliestMs, unit.wait.deadlineMs)
     }
-    this.#armDeadline(earliestMs)
+    this.#deadline.arm(earliestMs)
   }
 
   #whoHolds(): string {

@@ -48,13 +48,13 @@ describeContract('after BUSY', [
     },
   },
   {
-    name: 'C3 C5 C10 after each kind of write was given up, the next one is committed, and survives the close',
+    name: 'C3 C5 C10 after a statement or a transaction was given up, the next write of every kind is committed, and survives the close',
     async run({ open, holdLock, peer }) {
       const storage = await open({ lockTimeoutMs: 300 })
       await createNotes(storage.db)
       const expected: string[] = []
 
-      for (const kind of kinds) {
+      for (const kind of kinds.slice(0, 3)) {
         const lock = await holdLock(20_000)
         const error = await rejection(writes[kind]?.(storage, `${kind} given up`) as Promise<unknown>)
         expect(error).toBeInstanceOf(LockTimeoutError)

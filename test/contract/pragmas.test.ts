@@ -51,12 +51,12 @@ const cases: ContractCase[] = [
   {
     name: 'C1 a writer whose ROLLBACK failed is replaced by one with the pragmas; its lock is free at once',
     async run(context) {
-      const { connector, opened, failNextRollback } = await observedConnector(context)
+      const { connector, opened, failNext } = await observedConnector(context)
       const roles: string[] = []
       const storage = await context.open({ connector, onConnection: (_, role) => void roles.push(role) })
       await sql`create table t (a)`.execute(storage.db)
 
-      failNextRollback()
+      failNext('writer', 'rollback')
       const failed = storage.write(async (trx) => {
         await sql`insert into t values (1)`.execute(trx)
         throw new Error('the first error')

@@ -47,7 +47,7 @@ const cases: ContractCase[] = [
         const startMs = performance.now()
         const error = await rejection(retryWhileBusy(() => handle.run(...write), { lockTimeoutMs: 300 }))
         expect(performance.now() - startMs).toBeGreaterThanOrEqual(300)
-        expect(performance.now() - startMs).toBeLessThan(600)
+        expect(performance.now() - startMs).toBeLessThan(1_000)
         expect(error).toBeInstanceOf(LockTimeoutError)
         expect(error).toMatchObject({ attempts: expect.any(Number), nothingRan: true })
         expect(Number(resultCodeOf(error.cause)) & 0xff).toBe(5)
@@ -69,7 +69,7 @@ const cases: ContractCase[] = [
         }, 50)
         const waiting = retryWhileBusy(() => handle.run(...write), { signal: controller.signal })
         expect(await rejection(waiting)).toBe(reason)
-        expect(performance.now() - abortedAtMs).toBeLessThan(100)
+        expect(performance.now() - abortedAtMs).toBeLessThan(250)
         await lock.release()
         expect(await context.peer('select a from t')).toEqual([])
       }),

@@ -219,6 +219,19 @@ describeContract('values', [
     },
   },
   {
+    name: 'C8 text that is not valid UTF-8 is read with replacement characters',
+    not: {
+      libsql: 'libSQL ends the process when it reads such text: test/faults/libsql-invalid-text.test.ts',
+    },
+    async run({ openInMemory }) {
+      const { db } = await openInMemory()
+
+      const { rows } = await sql`select cast(x'61ff62' as text) as t`.execute(db)
+
+      expect(rows).toEqual([{ t: 'a\ufffdb' }])
+    },
+  },
+  {
     name: 'C8 a compiled query of raw text and values',
     async run({ openInMemory }) {
       const { db } = await openInMemory()

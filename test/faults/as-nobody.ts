@@ -20,13 +20,13 @@ function dropping(): true | string {
   return status === 0 || 'root may do everything, and setpriv(1) cannot make it a user without privileges'
 }
 
-/** Has a user without privileges open a database, and answers the error that it met. */
+/** Has a user without privileges open databases, and answers the error that each met. */
 export async function openAsNobody(
   runtime: RuntimeName,
   connector: ConnectorName,
-  path: string,
-): Promise<{ readonly name: string; readonly message: string }> {
-  const command = [binary(runtime), ...leadingArguments[runtime], program, connector, path]
+  paths: readonly string[],
+): Promise<readonly { readonly name: string; readonly message: string }[]> {
+  const command = [binary(runtime), ...leadingArguments[runtime], program, connector, ...paths]
   const prefix = process.getuid?.() === 0 ? ['setpriv', ...nobody] : []
   const [file = '', ...args] = [...prefix, ...command]
   // Runtimes keep caches in HOME, which is not nobody's.

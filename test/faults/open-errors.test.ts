@@ -1,11 +1,12 @@
 /** What is wrong with a path is said in a sentence, by a typed error, the same with every connector. */
 import { chmod, mkdir, rm, truncate, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { OpenError, openStorage } from 'unbusy'
 import { expect } from 'vitest'
 import { type CaseContext, type ContractCase, describeContract } from '../contract/case.ts'
 import { connectorNames, connectorTo, runtime } from '../contract/matrix.ts'
 import { rejection } from '../contract/note.ts'
+import { peerQuery } from '../processes/peer.ts'
 import { canDropPrivileges, openAsNobody } from './as-nobody.ts'
 
 /** Opens a path in this process, and answers the error. */
@@ -71,42 +72,42 @@ const cases: ContractCase[] = [
   },
 ]
 
-/** What another user may not do with the files; `prepare` runs as the owner, before anybody opens them. */
+/** A file that another user may not use; `prepare` runs as the owner, in a folder of its own. */
 interface Denial {
   readonly name: string
-  prepare(context: CaseContext): Promise<void>
+  prepare(path: string): Promise<void>
   sentence(path: string): string
 }
 
 const denials: readonly Denial[] = [
   {
     name: 'a file that may not be read',
-    async prepare({ path, peer }) {
-      await peer('create table t (a)')
+    async prepare(path) {
+      await peerQuery(path, ['create table t (a)'])
       await chmod(path, 0o000)
     },
     sentence: () => 'this process may not read it: its permissions must allow that',
   },
   {
     name: 'a read-only file',
-    async prepare({ path, peer }) {
-      await peer('create table t (a)')
+    async prepare(path) {
+      await peerQuery(path, ['create table t (a)'])
       await chmod(path, 0o444)
     },
     sentence: () => readOnly,
   },
   {
     name: 'a read-only file that is in WAL mode already',
-    async prepare({ path, peer }) {
-      await peer('pragma journal_mode = wal', 'create table t (a)')
+    async prepare(path) {
+      await peerQuery(path, ['pragma journal_mode = wal', 'create table t (a)'])
       await chmod(path, 0o444)
     },
     sentence: () => readOnly,
   },
   {
     name: 'a read-only folder',
-    async prepare({ path, peer }) {
-      await peer('pragma journal_mode = wal', 'create table t (a)')
+    async prepare(path) {
+      await peerQuery(path, ['pragma journal_mode = wal', 'create table t (a)'])
       await chmod(path, 0o666)
       await chmod(dirname(path), 0o555)
     },
@@ -114,28 +115,43 @@ const denials: readonly Denial[] = [
   },
   {
     name: 'a new file in a read-only folder',
-    async prepare({ path }) {
-      await chmod(dirname(path), 0o555)
-    },
+    prepare: (path) => chmod(dirname(path), 0o555),
     sentence: (path) => `it does not exist and this process may not create files in ${dirname(path)}`,
+  },
+  {
+    name: 'a folder that may not be entered',
+    async prepare(path) {
+      await peerQuery(path, ['create table t (a)'])
+      await chmod(dirname(path), 0o000)
+    },
+    sentence: (path) =>
+      `this process may not enter its folder ${dirname(path)}: the permissions of the folder must allow that`,
   },
 ]
 
-const not =
-  canDropPrivileges === true
-    ? {}
-    : Object.fromEntries(connectorNames.map((name) => [name, canDropPrivileges]))
+const names = denials.map(({ name }) => name).join(', ')
 
-const denialCases: ContractCase[] = denials.map(({ name, prepare, sentence }) => ({
-  name,
-  not,
-  async run(context) {
-    await chmod(dirname(context.path), 0o777)
-    await prepare(context)
-    const error = await openAsNobody(runtime, context.connector, context.path)
-    const message = `Cannot open database ${context.path} as ${sentence(context.path)}`
-    expect(error).toEqual({ name: 'OpenError', message })
+cases.push({
+  name: `another user's files: ${names}`,
+  not:
+    canDropPrivileges === true
+      ? {}
+      : Object.fromEntries(connectorNames.map((name) => [name, canDropPrivileges])),
+  async run({ connector, path }) {
+    await chmod(dirname(path), 0o777)
+    const paths = denials.map((_, index) => join(dirname(path), `${index}`, 'denied.db'))
+    for (const [index, denied] of paths.entries()) {
+      await mkdir(dirname(denied))
+      await chmod(dirname(denied), 0o777)
+      await denials[index]?.prepare(denied)
+    }
+    const errors = await openAsNobody(runtime, connector, paths)
+    const expected = denials.map(({ sentence }, index) => {
+      const denied = paths[index] ?? ''
+      return { name: 'OpenError', message: `Cannot open database ${denied} as ${sentence(denied)}` }
+    })
+    expect(errors).toEqual(expected)
   },
-}))
+})
 
-describeContract('a database that cannot be opened', [...cases, ...denialCases])
+describeContract('a database that cannot be opened', cases)

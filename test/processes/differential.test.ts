@@ -25,8 +25,10 @@ async function runEverywhere(seed: number): Promise<Map<string, Transcript[]>> {
         connector,
         path: ':memory:',
       })
-      running.tell(programs)
-      return [`${connector} on ${each}`, await running.next<Transcript[]>()]
+      // Lines also end with U+2028, which JSON leaves as it is.
+      running.tell(encodeURIComponent(JSON.stringify(programs)))
+      const answer = decodeURIComponent(await running.next<string>())
+      return [`${connector} on ${each}`, JSON.parse(answer)]
     }),
   )
   return new Map(transcripts)

@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, type TestContext } from 'vitest'
 import { type ConnectorName, connectorNames, type RuntimeName, runtime } from '../contract/matrix.ts'
 import { peerQuery } from './peer.ts'
 import { type Program, startProgram } from './program.ts'
@@ -27,7 +27,7 @@ const mixed: readonly Place[] = [
   ['deno', 'node-sqlite'],
 ]
 
-async function freshPath(): Promise<string> {
+async function freshPath({ onTestFinished }: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'unbusy-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   return join(folder, 'migrated.db')
@@ -35,12 +35,13 @@ async function freshPath(): Promise<string> {
 
 /** Starts a migrating process that waits for its `go`. */
 async function migrator(
+  test: TestContext,
   [runtime, connector]: Place,
   path: string,
   ...args: readonly string[]
 ): Promise<Program> {
   const program = startProgram('worker-migrate', { runtime, connector, path }, ...args)
-  onTestFinished(() => program[Symbol.asyncDispose]())
+  test.onTestFinished(() => program[Symbol.asyncDispose]())
   expect(await program.next()).toBe('ready')
   return program
 }
@@ -49,9 +50,9 @@ function ranIn(path: string): Promise<unknown> {
   return peerQuery(path, ['select migration, process from ran order by rowid'])
 }
 
-async function expectOnce(places: readonly Place[]): Promise<void> {
-  const path = await freshPath()
-  const programs = await Promise.all(places.map((place, index) => migrator(place, path, `p${index}`)))
+async function expectOnce(test: TestContext, places: readonly Place[]): Promise<void> {
+  const path = await freshPath(test)
+  const programs = await Promise.all(places.map((place, index) => migrator(test, place, path, `p${index}`)))
 
   for (const program of programs) program.tell('go')
   const outcomes = await Promise.all(programs.map((program) => program.next<Outcome>()))
@@ -66,15 +67,16 @@ async function expectOnce(places: readonly Place[]): Promise<void> {
 
 /** The first process dies in its second migration; the others finish its work. */
 async function expectTakeOver(
+  test: TestContext,
   places: readonly Place[],
   deed: string,
   ...times: readonly string[]
 ): Promise<void> {
   const [first, ...others] = places as [Place, ...Place[]]
-  const path = await freshPath()
-  const dying = await migrator(first, path, 'dying', deed, ...times)
+  const path = await freshPath(test)
+  const dying = await migrator(test, first, path, 'dying', deed, ...times)
   const survivors = await Promise.all(
-    others.map((place) => migrator(place, path, 'survivor', 'nothing', ...times)),
+    others.map((place) => migrator(test, place, path, 'survivor', 'nothing', ...times)),
   )
 
   dying.tell('go')
@@ -95,10 +97,10 @@ async function expectTakeOver(
 }
 
 /** The first process gives no sign of life for twice its lease, as it works. */
-async function expectNoTakeOver(place: Place, deed: string): Promise<void> {
-  const path = await freshPath()
-  const busy = await migrator(place, path, 'busy', deed, shortTimes)
-  const waiting = await migrator(place, path, 'waiting', 'nothing', shortTimes)
+async function expectNoTakeOver(test: TestContext, place: Place, deed: string): Promise<void> {
+  const path = await freshPath(test)
+  const busy = await migrator(test, place, path, 'busy', deed, shortTimes)
+  const waiting = await migrator(test, place, path, 'waiting', 'nothing', shortTimes)
 
   busy.tell('go')
   expect(await busy.next()).toBe('in the middle')
@@ -111,29 +113,40 @@ async function expectNoTakeOver(place: Place, deed: string): Promise<void> {
 }
 
 describe(`migrating processes on ${runtime}`, () => {
-  for (const connector of connectorNames) {
-    const place: Place = [runtime, connector]
+  it.for(connectorNames)(
+    'C14 three processes at once run every migration once with %s',
+    (connector, test) => {
+      const place: Place = [runtime, connector]
+      return expectOnce(test, [place, place, place])
+    },
+  )
 
-    it(`C14 three processes at once run every migration once with ${connector}`, () =>
-      expectOnce([place, place, place]))
-
-    it(`C14 a migrating process is killed and the others finish its work with ${connector}`, () =>
-      expectTakeOver([place, place, place], 'hangs', shortTimes))
-  }
+  it.runIf(runtime === 'node')('C14 so do three of several runtimes (started from Node only)', (test) =>
+    expectOnce(test, mixed),
+  )
 
   // The core alone decides here, so one connector shows it.
-  for (const connector of connectorNames.slice(0, 1)) {
-    it(`C14 a migration in one statement longer than the lease is not taken over with ${connector}`, () =>
-      expectNoTakeOver([runtime, connector], 'longStatement'))
+  const place: Place = [runtime, connectorNames[0] as ConnectorName]
 
-    it(`C14 a migration in many statements without a pause is not taken over with ${connector}`, () =>
-      expectNoTakeOver([runtime, connector], 'manyStatements'))
-  }
+  it('C14 a migration in one statement longer than the lease is not taken over', (test) =>
+    expectNoTakeOver(test, place, 'longStatement'))
 
-  describe.runIf(runtime === 'node')('of several runtimes (started from Node only)', () => {
-    it('C14 three processes at once run every migration once', () => expectOnce(mixed))
+  it('C14 a migration in many statements without a pause is not taken over', (test) =>
+    expectNoTakeOver(test, place, 'manyStatements'))
 
-    it('C14 one is killed with the write lock held and the others finish its work after the lease of 10 s', () =>
-      expectTakeOver(mixed, 'hangsInTransaction'))
+  // At once, as they mostly wait for the lease to end.
+  describe.concurrent('one of which is killed', () => {
+    it.for(connectorNames)(
+      'C14 between two statements: the others finish its work with %s',
+      (connector, test) => {
+        const place: Place = [runtime, connector]
+        return expectTakeOver(test, [place, place, place], 'hangs', shortTimes)
+      },
+    )
+
+    it.runIf(runtime === 'node')(
+      'C14 with the write lock held: those of other runtimes finish its work, after the lease of 10 s (started from Node only)',
+      (test) => expectTakeOver(test, mixed, 'hangsInTransaction'),
+    )
   })
 })

@@ -5,10 +5,12 @@ import type { Program } from '../contract/differential/program.ts'
 import { runProgram, type Transcript } from '../contract/differential/run.ts'
 import { connector, hear, say } from './worker.ts'
 
+const programs: Program[] = JSON.parse(decodeURIComponent(String(await hear())))
 const transcripts: Transcript[] = []
-for (const program of (await hear()) as Program[]) {
+for (const program of programs) {
   await using storage = await openStorage<AnyDatabase>({ connector: await connector(), onWarning: () => {} })
   transcripts.push(await runProgram(storage, program))
 }
-say(transcripts)
-process.exit(0)
+say(encodeURIComponent(JSON.stringify(transcripts)))
+// An exit would cut off a long line.
+await hear()
