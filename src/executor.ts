@@ -17,10 +17,11 @@ import {
   type QueryResult,
 } from 'kysely'
 import { withCallerStack } from './errors.ts'
+import { PinnedProvider, type PinnedProviderHost } from './pinned-provider.ts'
 import type { Session } from './session.ts'
 
 /** What all executors of one storage share. */
-export interface ExecutorParts {
+export interface ExecutorParts extends PinnedProviderHost {
   readonly compiler: QueryCompiler
   readonly adapter: DialectAdapter
   /** Kysely's own provider: it initializes, logs, and waits abortably. */
@@ -33,9 +34,9 @@ export interface ExecutorParts {
 export class StorageExecutor extends DefaultQueryExecutor {
   readonly #parts: ExecutorParts
   /** Bound to one session: that of a transaction or `connection()`. */
-  readonly #pinnedTo: ConnectionProvider | undefined
+  readonly #pinnedTo: PinnedProvider | undefined
 
-  constructor(parts: ExecutorParts, plugins: readonly KyselyPlugin[] = [], pinnedTo?: ConnectionProvider) {
+  constructor(parts: ExecutorParts, plugins: readonly KyselyPlugin[] = [], pinnedTo?: PinnedProvider) {
     super(parts.compiler, parts.adapter, pinnedTo ?? parts.provider, [...plugins])
     this.#parts = parts
     this.#pinnedTo = pinnedTo
@@ -82,7 +83,7 @@ export class StorageExecutor extends DefaultQueryExecutor {
     consumer: (connection: DatabaseConnection) => Promise<T>,
     options?: AbortableQueryOptions,
   ): Promise<T> {
-    if (this.#pinnedTo !== undefined) return super.provideConnection(consumer, options)
+    if (this.#pinnedTo !== undefined) return this.#pinnedTo.provideAround(consumer, options)
     const pinned = async (connection: DatabaseConnection): Promise<T> => {
       const session = connection as Session
       session.pin()
@@ -109,7 +110,7 @@ export class StorageExecutor extends DefaultQueryExecutor {
   }
 
   override withConnectionProvider(provider: ConnectionProvider): StorageExecutor {
-    return new StorageExecutor(this.#parts, this.plugins, provider)
+    return new StorageExecutor(this.#parts, this.plugins, new PinnedProvider(provider, this.#parts))
   }
 
   override withoutPlugins(): StorageExecutor {

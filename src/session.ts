@@ -30,10 +30,13 @@ export class Session implements DatabaseConnection, TransactionScope {
   readonly #work: SessionWork
   readonly parent: TransactionScope | undefined
   #last: Promise<unknown> = Promise.resolve()
+  #running = 0
+  #idleSinceMs: number
 
   constructor(pool: ConnectionPool) {
     this.#pool = pool
     this.#work = new SessionWork(pool)
+    this.#idleSinceMs = pool.clock.now()
     this.parent = currentScope(pool.connector.context)
   }
 
@@ -50,7 +53,7 @@ export class Session implements DatabaseConnection, TransactionScope {
   }
 
   idleMs(): number {
-    return this.#work.lease?.idleMs() ?? 0
+    return this.#running > 0 ? 0 : this.#pool.clock.now() - this.#idleSinceMs
   }
 
   /** The session is a `db.connection()` or a transaction, not a single query: its first write takes the writer. */
@@ -128,7 +131,11 @@ export class Session implements DatabaseConnection, TransactionScope {
 
   /** The end of a session must not overtake a query that nobody awaited. */
   #inOrder<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work)
+    this.#running++
+    const done = this.#last.then(work).finally(() => {
+      this.#running--
+      this.#idleSinceMs = this.#pool.clock.now()
+    })
     this.#last = done.catch(() => {})
     return done
   }

@@ -121,6 +121,8 @@ function kyselyFactory<DB>(
   const base = new Kysely<DB>(config).getExecutor()
   const executor = new StorageExecutor(
     {
+      clock: pool.clock,
+      context: pool.connector.context,
       compiler: dialect.createQueryCompiler(),
       adapter: base.adapter,
       provider: { provideConnection: (consumer, abort) => base.provideConnection(consumer, abort) },

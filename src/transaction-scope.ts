@@ -6,6 +6,10 @@
  * @module
  */
 import type { AsyncContext } from './connector.ts'
+import type { Clock } from './lock-wait.ts'
+
+/** After this long, what waits for the idle transaction that it was made in is a mistake. */
+const graceMs = 1_000
 
 /** One transaction, as the code inside of it carries it along. */
 export interface TransactionScope {
@@ -37,4 +41,16 @@ export function enclosingScope(
   let scope = currentScope(context)
   while (scope !== undefined && !(scope.isOpen && scope.owner === owner)) scope = scope.parent
   return scope
+}
+
+/** Calls back once the transaction has been open and idle so long that it must be waiting for what waits for it. */
+export function whenIdle(clock: Clock, scope: TransactionScope, callback: () => void): () => void {
+  const check = (): void => {
+    if (!scope.isOpen) return
+    const idleMs = scope.idleMs()
+    if (idleMs >= graceMs) callback()
+    else cancel = clock.schedule(graceMs - idleMs, check)
+  }
+  let cancel = clock.schedule(graceMs, check)
+  return () => cancel()
 }

@@ -10,13 +10,11 @@ import type { AsyncContext } from './connector.ts'
 import { EarliestTimer } from './earliest-timer.ts'
 import { OuterWriteError, StorageClosedError, type UnbusyError } from './errors.ts'
 import { type Clock, type LockWait, lockTimeout } from './lock-wait.ts'
-import { enclosingScope, type TransactionScope } from './transaction-scope.ts'
+import { enclosingScope, whenIdle } from './transaction-scope.ts'
 import { WriterLease } from './writer-lease.ts'
 
 /** How long the writer may work without giving timers and I/O a turn. */
 const maxBurstMs = 5
-/** After this long, a write that waits for the idle transaction it was made in is a mistake. */
-const outerWriteGraceMs = 1_000
 
 /** What the queue needs of its surroundings. */
 export interface WriteQueueHost {
@@ -169,7 +167,8 @@ export class WriteQueue {
     const onAbort = (): void => this.#remove(unit, signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     const scope = enclosingScope(this.#host.context, this)
-    const cancelWatch = scope === undefined ? noop : this.#watchOuterWrite(unit, scope)
+    const refuse = (): void => this.#remove(unit, new OuterWriteError(unit.whatIfOuter))
+    const cancelWatch = scope === undefined ? noop : whenIdle(this.#host.clock, scope, refuse)
     unit.leave = () => {
       signal?.removeEventListener('abort', onAbort)
       cancelWatch()
@@ -253,18 +252,6 @@ export class WriteQueue {
     const heldMs = Math.round(this.#host.clock.now() - this.#lease.heldSinceMs)
     const idleMs = Math.round(this.#lease.idleMs())
     return `A transaction of this process has held the writer for ${heldMs} ms, idle for the last ${idleMs} ms,`
-  }
-
-  #watchOuterWrite(unit: Unit, scope: TransactionScope): () => void {
-    let cancel = noop
-    const check = (): void => {
-      if (!scope.isOpen) return
-      const idleMs = scope.idleMs()
-      if (idleMs >= outerWriteGraceMs) this.#remove(unit, new OuterWriteError(unit.whatIfOuter))
-      else cancel = this.#host.clock.schedule(outerWriteGraceMs - idleMs, check)
-    }
-    cancel = this.#host.clock.schedule(outerWriteGraceMs, check)
-    return () => cancel()
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Kysely's plugins, log, abort signals and introspection.
+ * Kysely's plugins and JSON helpers.
  *
  * @module
  */
@@ -7,25 +7,15 @@ import {
   CamelCasePlugin,
   DeduplicateJoinsPlugin,
   HandleEmptyInListsPlugin,
-  type LogEvent,
   ParseJSONResultsPlugin,
   replaceWithNoncontingentExpression,
-  sql,
 } from 'kysely'
 import { jsonArrayFrom, jsonBuildObject, jsonObjectFrom } from 'kysely/helpers/sqlite'
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { describeContract } from './case.ts'
-import { createPeople, firstNames, onEachKysely } from './kyselies.ts'
-import { rejection } from './note.ts'
+import { createPeople, onEachKysely } from './kyselies.ts'
 
-/** What happened, as `log` was told. */
-function describe(event: LogEvent): string {
-  const stream = event.level === 'query' && event.isStream ? 'stream ' : ''
-  const failed = event.level === 'error' ? `${(event.error as Error).name} in ` : ''
-  return `${failed}${stream}${event.query.sql}`
-}
-
-describeContract('Kysely plugins, log and signals', [
+describeContract('Kysely plugins', [
   ...onEachKysely('CamelCasePlugin, in queries, transactions and streams', async (make) => {
     const db = await make({ plugins: [new CamelCasePlugin()] })
     await createPeople(db)
@@ -117,143 +107,5 @@ describeContract('Kysely plugins, log and signals', [
 
     expect(person).toMatchObject({ firstName: 'Jennifer' })
     expect((await db.selectFrom('person').selectAll().execute())[0]).toMatchObject({ first_name: 'Jennifer' })
-  }),
-  ...onEachKysely(
-    'log tells every query that runs, with those that begin and end transactions',
-    async (make) => {
-      const events: LogEvent[] = []
-      const log = (event: LogEvent): void => {
-        events.push(event)
-      }
-      const db = await make({ log })
-      await sql`create table t (x unique)`.execute(db)
-      await sql`insert into t values (${1})`.execute(db)
-      await db.transaction().execute((trx) => sql`select x from t`.execute(trx))
-      await rejection(db.transaction().execute((trx) => sql`insert into t values (${1})`.execute(trx)))
-      await db
-        .transaction()
-        .setAccessMode('read only')
-        .execute((trx) => sql`select x from t`.execute(trx))
-      const controlled = await db.startTransaction().execute()
-      const inside = await controlled.savepoint('here').execute()
-      await inside.releaseSavepoint('here').execute()
-      await controlled.commit().execute()
-      for await (const _ of db.selectFrom('t').selectAll().stream());
-
-      expect(events.map(describe)).toEqual([
-        'create table t (x unique)',
-        'insert into t values (?)',
-        'begin immediate',
-        'select x from t',
-        'commit',
-        'begin immediate',
-        'ConstraintError in insert into t values (?)',
-        'rollback',
-        'begin deferred',
-        'select x from t',
-        'commit',
-        'begin immediate',
-        'savepoint "here"',
-        'release "here"',
-        'commit',
-        'stream select * from "t"',
-      ])
-      for (const { queryDurationMillis } of events) expect(queryDurationMillis).toBeGreaterThanOrEqual(0)
-      expect(events[1]?.query.parameters).toEqual([1])
-    },
-  ),
-  ...onEachKysely('log by level prints just that', async (make) => {
-    const printed: string[] = []
-    const spies = [
-      vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(String(line))),
-      vi
-        .spyOn(console, 'error')
-        .mockImplementation((line) => void printed.push(String(line).split('\n')[0] ?? '')),
-    ]
-    try {
-      const db = await make({ log: ['error'] })
-      await sql`select 1`.execute(db)
-      await rejection(sql`select * from nobody`.execute(db))
-    } finally {
-      for (const spy of spies) spy.mockRestore()
-    }
-
-    expect(printed).toEqual(['kysely:error: SqliteError: SQLITE_ERROR: no such table: nobody'])
-  }),
-  ...onEachKysely('an aborted write that waits in the queue is never written', async (make) => {
-    const db = await make()
-    await createPeople(db)
-    const spy = vi.spyOn(console, 'error').mockImplementation(() => {})
-    const abort = new AbortController()
-    const reason = new Error('the client went away')
-    const holder = await db.startTransaction().execute()
-
-    const waiting = rejection(
-      db.insertInto('person').values({ first_name: 'Never' }).execute({ signal: abort.signal }),
-    )
-    abort.abort(reason)
-    expect(await waiting).toBe(reason)
-    await holder.commit().execute()
-    const tooLate = db.insertInto('person').values({ first_name: 'Never' }).execute({ signal: abort.signal })
-    expect(await rejection(tooLate)).toBe(reason)
-    await db
-      .insertInto('person')
-      .values({ first_name: 'After' })
-      .execute({ signal: new AbortController().signal })
-
-    expect(await firstNames(db)).toEqual(['Jennifer', 'Arnold', 'After'])
-    expect(spy.mock.calls).toEqual([])
-    spy.mockRestore()
-  }),
-  ...onEachKysely(
-    'an aborted read, stream and connection() end with the reason of the signal',
-    async (make) => {
-      const db = await make()
-      await createPeople(db)
-      const reason = new Error('enough')
-      const signal = AbortSignal.abort(reason)
-      const query = db.selectFrom('person').selectAll()
-      const abort = new AbortController()
-      const stream = async (): Promise<void> => {
-        for await (const _ of query.stream({ chunkSize: 1, signal: abort.signal })) abort.abort(reason)
-      }
-
-      expect(await rejection(query.execute({ signal }))).toBe(reason)
-      expect(await rejection(stream())).toBe(reason)
-      expect(
-        await rejection(db.connection().execute((connection) => firstNames(connection), { signal })),
-      ).toBe(reason)
-      expect(await firstNames(db)).toHaveLength(2)
-    },
-  ),
-  ...onEachKysely('introspection tells the tables, and not those of migrations', async (make) => {
-    const db = await make()
-    await createPeople(db)
-    await sql`create view adults as select first_name from person where age >= 18`.execute(db)
-    await sql`create table unbusy_migration_lock (name text)`.execute(db)
-
-    const tables = await db.introspection.getTables()
-
-    expect(tables.map(({ name, isView }) => [name, isView])).toEqual([
-      ['adults', true],
-      ['person', false],
-      ['pet', false],
-    ])
-    const pet = tables.find(({ name }) => name === 'pet')
-    expect(
-      pet?.columns.map(({ name, dataType, isNullable, hasDefaultValue }) => [
-        name,
-        dataType,
-        isNullable,
-        hasDefaultValue,
-      ]),
-    ).toEqual([
-      ['id', 'INTEGER', true, false],
-      ['owner_id', 'INTEGER', false, false],
-      ['name', 'TEXT', false, false],
-      ['species', 'TEXT', true, false],
-      ['is_favorite', 'INTEGER', true, true],
-    ])
-    expect(await db.introspection.getSchemas()).toEqual([])
   }),
 ])

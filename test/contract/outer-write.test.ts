@@ -1,13 +1,8 @@
-/**
- * A query through the outer `db` from inside a transaction: legal when nobody waits for it, a named mistake when the
- * transaction does.
- *
- * @module
- */
 import { OuterWriteError } from 'unbusy'
 import { testClock } from 'unbusy/testing'
 import { expect } from 'vitest'
 import { describeContract } from './case.ts'
+import { connectorTo } from './matrix.ts'
 import { addNote, createNotes, notes, rejection } from './note.ts'
 
 const sentence =
@@ -116,25 +111,6 @@ describeContract('outer writes', [
     },
   },
   {
-    name: 'C11 an awaited outer write inside connection() is a mistake from its first write on, not before',
-    async run({ open }) {
-      const clock = testClock()
-      const { db } = await open({ clock })
-      await createNotes(db)
-
-      await db.connection().execute(async (connection) => {
-        await notes(connection)
-        await addNote(db, 'outer before')
-        await addNote(connection, 'inner')
-        const outer = rejection(addNote(db, 'outer after'))
-        await clock.advance(1_000)
-        expect(await outer).toBeInstanceOf(OuterWriteError)
-      })
-
-      expect(await notes(db)).toEqual(['outer before', 'inner'])
-    },
-  },
-  {
     name: 'C11 the context of a transaction does not leak into its caller',
     async run({ open }) {
       const clock = testClock()
@@ -153,6 +129,24 @@ describeContract('outer writes', [
       await waiting
 
       expect(await notes(db)).toEqual(['first', 'controlled', 'waiting'])
+    },
+  },
+  {
+    name: 'C11 where the runtime carries no context, the lock budget ends the wait of an awaited outer write',
+    async run({ open, connector, path }) {
+      const clock = testClock()
+      const { context: _, ...withoutContext } = await connectorTo(connector, path)
+      const { db } = await open({ connector: withoutContext, clock, lockTimeoutMs: 4_000 })
+      await createNotes(db)
+
+      await db.transaction().execute(async (trx) => {
+        const outer = rejection(addNote(db, 'outer'))
+        await clock.advance(4_000)
+        expect(await outer).toMatchObject({ name: 'LockTimeoutError', nothingRan: true })
+        await addNote(trx, 'inner')
+      })
+
+      expect(await notes(db)).toEqual(['inner'])
     },
   },
   {
