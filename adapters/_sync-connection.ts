@@ -34,6 +34,9 @@ export class SyncConnection implements Connection {
   readonly #cache = new Map<string, ExactStatement>()
   /** What frees each stream that is still open. */
   readonly #streams = new Set<() => void>()
+  /** The last entry of the cache: a group runs one text many times. */
+  #newestSql = ''
+  #newest: ExactStatement | undefined
   #isClosed = false
 
   /** @param release Called once, after the database closed. */
@@ -88,19 +91,19 @@ export class SyncConnection implements Connection {
     for (const free of this.#streams) free()
     for (const statement of this.#cache.values()) statement.finalize()
     this.#cache.clear()
+    this.#newest = undefined
     this.#database.close()
     this.#release()
   }
 
   #cached(sql: string): ExactStatement {
+    if (this.#newest !== undefined && this.#newestSql === sql) return this.#newest
     const found = this.#cache.get(sql)
-    if (found !== undefined) {
-      this.#cache.delete(sql)
-      this.#cache.set(sql, found)
-      return found
-    }
-    const statement = this.#prepare(sql)
+    const statement = found ?? this.#prepare(sql)
+    if (found !== undefined) this.#cache.delete(sql)
     this.#cache.set(sql, statement)
+    this.#newestSql = sql
+    this.#newest = statement
     if (this.#cache.size > this.#maxCachedStatements) this.#evictOldest()
     return statement
   }

@@ -34,7 +34,7 @@ export function syncConnector({ name, url, load }: SyncConnectorOptions): Connec
   return {
     name,
     location: location.path,
-    capabilities: { singleConnection: location.isInMemory, autocommit: true },
+    capabilities: { singleConnection: location.isInMemory, autocommit: true, synchronous: true },
     ...(context !== undefined && { context }),
     async connect(_role, settings): Promise<Connection> {
       const driver = await load()

@@ -12,7 +12,7 @@ import { context } from './_context.ts'
 import { type FileLocation, locateFile, openFile } from './_file.ts'
 import { loadLibsql } from './_libsql-client.ts'
 import { LibsqlConnection } from './_libsql-connection.ts'
-import { collectGarbage } from './_libsql-garbage.ts'
+import { collectGarbageUntil } from './_libsql-garbage.ts'
 
 /** Options of {@linkcode libsql}. */
 export interface LibsqlOptions {
@@ -76,7 +76,10 @@ export function libsql({ url, driverOptions }: LibsqlOptions): Connector {
     resultCodeOf,
     nextTurn,
     async close(): Promise<void> {
-      if (!location.isInMemory) await finalizeStatements(location.path)
+      // Until its statements are finalized, a closed connection lives on, and with it -wal and -shm. If they are still
+      // there at the end, another process has the file open.
+      const { path, isInMemory } = location
+      if (!isInMemory) await collectGarbageUntil(() => !existsSync(`${path}-wal`))
       // Not earlier: a connection that goes away late would take the locks of another engine on this file with it.
       release?.()
       release = undefined
@@ -95,16 +98,6 @@ function assertNotOwned(driverOptions: object = {}): void {
 /** The client reads URLs only, and a bare path with a colon in it would be one. */
 function clientUrl({ path, isInMemory }: FileLocation): string {
   return isInMemory ? path : `file:${path.split('/').map(encodeURIComponent).join('/')}`
-}
-
-/** Until its statements are finalized, a closed connection lives on, and with it `-wal` and `-shm`. */
-async function finalizeStatements(path: string): Promise<void> {
-  for (let pass = 1; pass <= 2; pass++) {
-    await collectGarbage()
-    await nextTurn()
-    // Still there: another process has the file open, or the collector was too careful to see all of the garbage.
-    if (!existsSync(`${path}-wal`)) return
-  }
 }
 
 function nextTurn(): Promise<void> {

@@ -43,6 +43,8 @@ const writerDefaults: Pragmas = {
   synchronous: 'normal',
   foreign_keys: 1,
   journal_size_limit: 16 * 1024 * 1024,
+  // A bulk statement inside a transaction keeps a journal of its own, to be undone alone; as a file that is half its time.
+  temp_store: 'memory',
 }
 
 const synchronousLevels: readonly string[] = ['off', 'normal', 'full', 'extra']

@@ -10,6 +10,7 @@ import type {
   Connection,
   ConnectionSettings,
   Connector,
+  MaybePromise,
   Role,
   Statement,
   StatementResult,
@@ -17,6 +18,7 @@ import type {
 import { OpenError, type SqliteError, translateError } from './errors.ts'
 import { type LockWait, restartLockWait, waitForLock } from './lock-wait.ts'
 import { isLockBusy, isNotADatabase, isReadonly } from './result-code.ts'
+import { startIterator } from './started-iterator.ts'
 import type { Row } from './values.ts'
 
 /** How connections of one storage are opened. */
@@ -65,9 +67,22 @@ export class PatientConnection {
     return patient
   }
 
-  /** With strict integers a row that cannot be read is an error, and the write that returned it must not be stored. */
-  get #autocommits(): boolean {
-    return this.#connector.capabilities.autocommit && this.#options.settings.integers !== 'strict'
+  /**
+   * Whether a statement that ran can still fail, as strict integers refuse a row that it returned. Whoever runs a write
+   * then has to undo it: a write that rejects must not be stored.
+   */
+  get readsStrictly(): boolean {
+    return this.#options.settings.integers === 'strict'
+  }
+
+  /** Whether a lone write may run outside a transaction here. */
+  get autocommits(): boolean {
+    return this.#connector.capabilities.autocommit && !this.readsStrictly
+  }
+
+  /** Whether a lone write is through when {@linkcode PatientConnection.run} returns: there is nothing to await. */
+  get runsAtOnce(): boolean {
+    return this.#state === 'ready' && this.autocommits && this.#connector.capabilities.synchronous === true
   }
 
   /** Whether SQLite says that a transaction is open. */
@@ -75,28 +90,54 @@ export class PatientConnection {
     return this.#state !== 'spoiled' && this.#connection.inTransaction
   }
 
+  /** Calls `attempt` until it does not meet a busy lock; met by one, it must have changed nothing. */
+  withLock<T>(wait: LockWait, attempt: () => Promise<T>): Promise<T> {
+    return waitForLock(wait, this.isBusy, () =>
+      this.#state === 'ready' ? attempt() : this.#prepare().then(attempt),
+    )
+  }
+
+  /** Whether an error says that another connection holds the lock. */
+  readonly isBusy = (error: unknown): boolean => isLockBusy(this.#connector.resultCodeOf(error))
+
   /** Runs one statement outside a transaction, waiting for the lock: it is committed, or nothing of it happened. */
-  async execute(statement: Statement, wait: LockWait): Promise<StatementResult> {
-    if (statement.kind === 'write' && !this.#autocommits) {
-      await this.begin('immediate', wait)
-      return this.#finish(() => this.run(statement), wait)
+  execute(statement: Statement, wait: LockWait): Promise<StatementResult> {
+    return this.withLock(wait, () => this.tryExecute(statement, wait))
+  }
+
+  /** Runs one statement outside a transaction, if the lock is free. */
+  async tryExecute(statement: Statement, wait: LockWait): Promise<StatementResult> {
+    if (statement.kind === 'write' && !this.autocommits) {
+      await this.tryBegin('immediate')
+      return this.#finish(async () => this.run(statement), wait)
     }
     try {
-      return await this.#waiting(wait, () => this.#connection.execute(statement))
+      return await this.#connection.execute(statement)
     } catch (error) {
+      this.#spoilIfBusy(error)
       // What fails outside a transaction must leave none behind; SQLite is asked, not assumed.
       if (this.inTransaction) await this.rollback()
       throw this.#translate(error)
     }
   }
 
-  /** Runs one statement inside the open transaction: there is no lock left to wait for. */
-  async run(statement: Statement): Promise<StatementResult> {
+  /**
+   * Runs one statement where the lock is held already, or where the caller waits for it: in a transaction, or as an
+   * autocommit. Answers synchronously where the driver does, so that statements can follow each other without a yield.
+   */
+  run(statement: Statement): MaybePromise<StatementResult> {
     try {
-      return await this.#connection.execute(statement)
+      const result = this.#connection.execute(statement)
+      return result instanceof Promise ? result.catch(this.#throwTranslated) : result
     } catch (error) {
       throw this.#translate(error)
     }
+  }
+
+  /** Runs `work` in a transaction of its own and commits it, waiting for the lock. */
+  async transaction<T>(wait: LockWait, work: () => Promise<T>): Promise<T> {
+    await this.begin('immediate', wait)
+    return this.#finish(work, wait)
   }
 
   /** The rows of a read one by one; the lock is waited for at the first. Close the iterator to free the connection. */
@@ -113,14 +154,16 @@ export class PatientConnection {
   }
 
   /** Begins a transaction and takes its lock, which is what is waited for: no statement inside has to wait any more. */
-  async begin(mode: BeginMode, wait: LockWait): Promise<void> {
+  begin(mode: BeginMode, wait: LockWait): Promise<void> {
+    return this.withLock(wait, () => this.tryBegin(mode))
+  }
+
+  /** Begins a transaction and takes its lock, if it is free. The driver leaves nothing behind when it is not. */
+  async tryBegin(mode: BeginMode): Promise<void> {
     try {
-      // The driver must leave nothing behind when BEGIN is busy, so no connection is lost to a long wait.
-      await waitForLock(wait, this.#isBusy, async () => {
-        if (this.#state !== 'ready') await this.#prepare()
-        await this.#connection.begin(mode)
-        if (mode === 'deferred') await this.#takeReadLock()
-      })
+      const begun = this.#connection.begin(mode)
+      if (begun instanceof Promise) await begun
+      if (mode === 'deferred') await this.#takeReadLock()
     } catch (error) {
       throw this.#translate(error)
     }
@@ -129,7 +172,7 @@ export class PatientConnection {
   /** Commits. In a journal mode other than WAL a COMMIT can be busy: the transaction stays open and is tried again. */
   async commit(wait: LockWait): Promise<void> {
     try {
-      await waitForLock(restartLockWait(wait), this.#isBusy, () => this.#connection.commit())
+      await waitForLock(restartLockWait(wait), this.isBusy, () => this.#connection.commit())
     } catch (error) {
       throw this.#translate(error)
     }
@@ -175,16 +218,19 @@ export class PatientConnection {
 
   /** Waits for the lock around anything but BEGIN and COMMIT. */
   async #waiting<T>(wait: LockWait, attempt: () => T | Promise<T>): Promise<T> {
-    return waitForLock(wait, this.#isBusy, async () => {
-      if (this.#state !== 'ready') await this.#prepare()
+    return this.withLock(wait, async () => {
       try {
         return await attempt()
       } catch (error) {
-        // Where statements do not survive BUSY, one that met it stays in progress and freezes the connection's snapshot.
-        if (!this.#connector.capabilities.autocommit && this.#isBusy(error)) this.#state = 'spoiled'
+        this.#spoilIfBusy(error)
         throw error
       }
     })
+  }
+
+  /** Where statements do not survive BUSY, one that met it stays in progress and freezes the connection's snapshot. */
+  #spoilIfBusy(error: unknown): void {
+    if (!this.autocommits && this.isBusy(error)) this.#state = 'spoiled'
   }
 
   /** DEFERRED takes no lock, so the first read would have to wait in the middle of the transaction. */
@@ -227,10 +273,12 @@ export class PatientConnection {
     }
   }
 
-  readonly #isBusy = (error: unknown): boolean => isLockBusy(this.#connector.resultCodeOf(error))
-
   #translate(error: unknown): unknown {
     return translateError(error, this.#connector.resultCodeOf(error))
+  }
+
+  readonly #throwTranslated = (error: unknown): never => {
+    throw this.#translate(error)
   }
 
   #openError(cause: unknown): unknown {
@@ -247,28 +295,4 @@ function openFailure(code: number): string | undefined {
   if (isReadonly(code)) return 'the file or its folder is read-only: the writer needs to write to both'
   if (isNotADatabase(code)) return 'the file is not a SQLite database, or it is an encrypted one'
   return undefined
-}
-
-/** Takes the first step at once, so that a busy lock shows where it can still be waited for. */
-function startIterator(rows: Iterable<Row>, translate: (error: unknown) => unknown): Iterator<Row> {
-  const iterator = rows[Symbol.iterator]()
-  let first: IteratorResult<Row> | undefined = iterator.next()
-  return {
-    next() {
-      if (first === undefined) {
-        try {
-          return iterator.next()
-        } catch (error) {
-          throw translate(error)
-        }
-      }
-      const result = first
-      first = undefined
-      return result
-    },
-    return() {
-      iterator.return?.()
-      return { done: true, value: undefined }
-    },
-  }
 }

@@ -71,6 +71,8 @@ export interface Capabilities {
    * breaks the connection (libSQL: https://github.com/tursodatabase/libsql-js/issues/237).
    */
   readonly autocommit: boolean
+  /** Statements are through when the call returns, so a lone write of an idle storage needs no promise. @default {false} */
+  readonly synchronous?: boolean
 }
 
 /** Carries a value along the asynchronous calls of a transaction; AsyncLocalStorage where the runtime has one. */

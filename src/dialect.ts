@@ -18,7 +18,8 @@ import {
 import { UnbusyAdapter } from './adapter.ts'
 import { UnbusyDriver } from './driver.ts'
 import { migrationLockTable } from './migration-lock.ts'
-import { ConnectionPool, checkOptions, type PoolOptions } from './pool.ts'
+import { ConnectionPool } from './pool.ts'
+import { checkOptions, type PoolOptions } from './pool-options.ts'
 
 /**
  * A Kysely dialect with the contract of this library. The database is opened at the first query.

@@ -4,19 +4,16 @@
  * @module
  */
 import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely'
-import type { ConnectionPool, WaitOptions } from './pool.ts'
+import type { ConnectionPool } from './pool.ts'
 import { Session } from './session.ts'
 
 /** The driver of one pool, which it opens on first use and closes in `destroy()`. */
 export class UnbusyDriver implements Driver {
   readonly #open: () => Promise<ConnectionPool>
-  readonly #waitOptions: WaitOptions | undefined
   #pool: ConnectionPool | undefined
 
-  /** @param waitOptions How the transactions begun through this driver may wait; for the calls of `storage.write()`. */
-  constructor(open: () => Promise<ConnectionPool>, waitOptions?: WaitOptions) {
+  constructor(open: () => Promise<ConnectionPool>) {
     this.#open = open
-    this.#waitOptions = waitOptions
   }
 
   async init(): Promise<void> {
@@ -30,7 +27,7 @@ export class UnbusyDriver implements Driver {
 
   /** Not async, and neither is what it calls: see {@linkcode Session.begin}. */
   beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
-    return (connection as Session).begin(settings, this.#waitOptions)
+    return (connection as Session).begin(settings)
   }
 
   commitTransaction(connection: DatabaseConnection): Promise<void> {

@@ -36,6 +36,26 @@ export class UnsupportedError extends UnbusyError {
   override name = 'UnsupportedError'
 }
 
+/** So many writes wait already that no more are taken in (`maxQueuedWrites`). Nothing of this one ran. */
+export class QueueFullError extends UnbusyError {
+  override name = 'QueueFullError'
+}
+
+/**
+ * The barrier of a write-behind buffer was not reached in time. Nothing is lost by that: the buffer keeps what it could
+ * not write, and goes on.
+ */
+export class FlushTimeoutError extends UnbusyError {
+  override name = 'FlushTimeoutError'
+  /** What the buffer had not written yet. */
+  readonly pending: number
+
+  constructor(message: string, pending: number) {
+    super(message)
+    this.pending = pending
+  }
+}
+
 /** The storage is closing or closed: nothing new is taken in. */
 export class StorageClosedError extends UnbusyError {
   override name = 'StorageClosedError'
@@ -58,7 +78,7 @@ export class OuterWriteError extends UnbusyError {
 export interface LockWaitReport {
   /** Milliseconds from the call to the end of the wait, time in the queue included. */
   readonly waitedMs: number
-  /** How often the lock was asked for; 0 means that the write never reached the head of the queue. */
+  /** How often the queue asked for the lock meanwhile, for all that wait; 0 if this process itself had it. */
   readonly attempts: number
 }
 
@@ -102,6 +122,42 @@ export class SqliteError extends UnbusyError {
 /** A constraint refused the write: UNIQUE, NOT NULL, CHECK, FOREIGN KEY, a trigger's RAISE. */
 export class ConstraintError extends SqliteError {
   override name = 'ConstraintError'
+}
+
+/** Which rows of a bulk call were not written. Of rows with the same key the first one counts. */
+export interface BulkFailure {
+  /** Where the slice that failed starts in the caller's rows: `rows.slice(start)` is what was not written. */
+  readonly start: number
+  /** Where it ends: the bad row is in `rows.slice(start, end)`. */
+  readonly end: number
+  /** How many rows the call had. */
+  readonly total: number
+  /** Rows that the slices before it changed. */
+  readonly changes: number
+}
+
+/**
+ * One slice of a bulk call failed: what came before it is committed and stays, the rest was not written. `cause` is the
+ * error of the slice. A call of one slice, or an atomic one, fails with that error itself.
+ */
+export class BulkWriteError extends UnbusyError implements BulkFailure {
+  override name = 'BulkWriteError'
+  readonly start: number
+  readonly end: number
+  readonly total: number
+  readonly changes: number
+
+  constructor({ start, end, total, changes }: BulkFailure, options: ErrorOptions) {
+    const stored = start === 0 ? 'nothing is stored' : `the ${start} before them are stored`
+    super(
+      `Cannot write rows ${start} to ${end - 1} of ${total}; ${stored}, what follows was not written`,
+      options,
+    )
+    this.start = start
+    this.end = end
+    this.total = total
+    this.changes = changes
+  }
 }
 
 /** Wraps a driver's error once; what is already ours, or has no result code, is passed on as it is. */

@@ -38,8 +38,8 @@ export class HeldConnections {
     const begin = (connection: PatientConnection): Promise<void> => connection.begin(mode, wait)
     if (this.#lease !== undefined) await this.#lease.use(begin)
     else if (isReadOnly && !this.#pool.readsOnWriter) return this.#beginOnReader(begin, wait)
-    // The lock is taken as part of the unit: when that fails, the next unit has the writer at once.
-    return (this.#lease ?? (await this.own(wait, begin))).writer
+    // The queue waits for the lock: until it is free, others may come first.
+    return (this.#lease ?? (await this.own(wait, (writer) => writer.tryBegin(mode)))).writer
   }
 
   /** @throws {UnbusyError} If the storage took the writer back. */

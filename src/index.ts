@@ -6,6 +6,13 @@
  * @module
  */
 
+export type { AppendOptions, AppendStats, Overflow } from './append-options.ts'
+export { AppendQueue } from './append-queue.ts'
+export type { BatchQuery, BatchResults } from './batch.ts'
+export type { BulkOptions, BulkResult } from './bulk.ts'
+export type { MergeRule } from './bulk-sql.ts'
+export type { CoalesceOptions, CoalesceStats, FlushContext } from './coalesce-options.ts'
+export { CoalescingBuffer } from './coalescing-buffer.ts'
 export {
   type DatabaseLocation,
   type DialectName,
@@ -17,13 +24,17 @@ export type { OnConnection, OpenedConnection, Pragmas } from './connection-init.
 export type * from './connector.ts'
 export { UnbusyDialect } from './dialect.ts'
 export {
+  type BulkFailure,
+  BulkWriteError,
   ConfigError,
   ConstraintError,
+  FlushTimeoutError,
   InvalidStatementError,
   LockTimeoutError,
   type LockWaitReport,
   OpenError,
   OuterWriteError,
+  QueueFullError,
   SqliteError,
   StorageClosedError,
   TransactionControlError,
@@ -31,11 +42,28 @@ export {
   UnbusyError,
   UnsupportedError,
 } from './errors.ts'
+export type { FlushOptions } from './flush-loop.ts'
+export type { Lane } from './lanes.ts'
 export { type Clock, systemClock } from './lock-wait.ts'
-export type { CloseReport, PoolOptions, WaitOptions } from './pool.ts'
+export type { CloseReport } from './pool.ts'
+export type { PoolOptions, WaitOptions } from './pool-options.ts'
+export type { PreparedQuery } from './prepared-query.ts'
+export { Repository } from './repository.ts'
+export type {
+  ConditionOptions,
+  InsertManyOptions,
+  KeyValue,
+  RepositoryKey,
+  UpdateManyOptions,
+  UpdateRow,
+  UpsertManyOptions,
+  UpsertRow,
+} from './repository-types.ts'
 export { resultCodeName, resultCodeOf } from './result-code.ts'
 export { type RetryOptions, retryWhileBusy } from './retry.ts'
+export type { PushOptions } from './room-line.ts'
 export { shareStorage } from './share.ts'
 export { openStorage, Storage, type StorageOptions, type StorageStats } from './storage.ts'
 export type { BoundValue, IntegerBinding, IntegerReading, Row, SqlValue } from './values.ts'
+export type { BufferReports, Drop, DropReason, PushResult } from './write-behind.ts'
 export type { UnfinishedWrites } from './write-queue.ts'

@@ -6,6 +6,7 @@
  * @module
  */
 import { LockTimeoutError } from './errors.ts'
+import type { Lane } from './lanes.ts'
 
 /** Time and chance, injectable for tests. */
 export interface Clock {
@@ -45,22 +46,42 @@ export interface LockWait {
   /** On the clock of `clock.now()`; the wait never ends earlier. */
   readonly deadlineMs: number
   readonly signal?: AbortSignal | undefined
+  readonly lane: Lane
   /** How often the lock was asked for so far. */
   attempts: number
+  /** What the last attempt met, if it met a busy lock. */
+  busyError?: unknown
+  /** It had its budget a second time already. */
+  readonly isRestarted?: boolean
   /** Set when the storage gives the wait up at close: it ends with this error before the next attempt. */
   abandonedBy?: unknown
 }
 
 /** Starts the budget of one call. */
-export function startLockWait(clock: Clock, lockTimeoutMs: number, signal?: AbortSignal): LockWait {
+export function startLockWait(
+  clock: Clock,
+  lockTimeoutMs: number,
+  signal?: AbortSignal,
+  lane: Lane = 'normal',
+): LockWait {
   const startedAtMs = clock.now()
-  return { clock, startedAtMs, deadlineMs: startedAtMs + lockTimeoutMs, signal, attempts: 0 }
+  return { clock, startedAtMs, deadlineMs: startedAtMs + lockTimeoutMs, signal, lane, attempts: 0 }
 }
 
-/** The same budget once more from now on, for a COMMIT: what has begun is not aborted, and its work must not be lost. */
-export function restartLockWait(wait: LockWait): LockWait {
+/**
+ * The same budget once more, for a COMMIT: what has begun is not aborted, and its work must not be lost. Once and no
+ * oftener: a budget that was restarted stays as it is.
+ */
+export function restartLockWait(wait: LockWait, startedAtMs: number = wait.clock.now()): LockWait {
+  if (wait.isRestarted) return wait
+  const { clock, lane } = wait
   return {
-    ...startLockWait(wait.clock, wait.deadlineMs - wait.startedAtMs),
+    clock,
+    startedAtMs,
+    deadlineMs: startedAtMs + wait.deadlineMs - wait.startedAtMs,
+    lane,
+    attempts: 0,
+    isRestarted: true,
     get abandonedBy() {
       return wait.abandonedBy
     },
@@ -93,9 +114,12 @@ export async function waitForLock<T>(
     if (wait.abandonedBy !== undefined) throw wait.abandonedBy
     wait.attempts++
     try {
-      return await attempt()
+      const result = await attempt()
+      wait.busyError = undefined
+      return result
     } catch (error) {
       if (!isBusy(error)) throw error
+      wait.busyError = error
       const nowMs = wait.clock.now()
       if (nowMs >= wait.deadlineMs) throw lockTimeout(wait, 'The database stayed locked', error)
       const delayMs = nextDelayMs(nowMs - wait.startedAtMs, wait.clock.random)

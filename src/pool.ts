@@ -5,51 +5,26 @@
  * @module
  */
 import { type ConnectionOptions, PatientConnection } from './connection.ts'
-import { checkPragmas, type OnConnection, type Pragmas } from './connection-init.ts'
 import type { Connector } from './connector.ts'
 import { warnAboutEngine } from './engine-version.ts'
-import { ConfigError, StorageClosedError } from './errors.ts'
+import { StorageClosedError } from './errors.ts'
+import type { Lane } from './lanes.ts'
 import { type Clock, type LockWait, startLockWait, systemClock } from './lock-wait.ts'
+import {
+  checkLane,
+  checkOptions,
+  lockTimeoutsOf,
+  type PoolOptions,
+  type WaitOptions,
+} from './pool-options.ts'
 import { Readers } from './readers.ts'
 import { checkLockTimeout } from './retry.ts'
-import type { IntegerBinding, IntegerReading } from './values.ts'
+import type { IntegerBinding } from './values.ts'
+import { type BufferHost, type UnwrittenReport, WriteBehinds } from './write-behind.ts'
 import { type UnfinishedWrites, WriteQueue } from './write-queue.ts'
 
-/** How a storage behaves, whatever its connector. */
-export interface PoolOptions {
-  readonly connector: Connector
-  /** How long a write may wait for the lock, from the call on, in milliseconds. @default {30_000} */
-  readonly lockTimeoutMs?: number
-  /** How long `close()` lets queued writes and open transactions finish. @default {lockTimeoutMs + 1_000} */
-  readonly drainTimeoutMs?: number
-  /** Pragmas for every connection, over the defaults of the contract (C1). */
-  readonly pragmas?: Pragmas
-  /** Runs after the pragmas on every physical connection, and again after each reset. */
-  readonly onConnection?: OnConnection
-  /** Readers at most: one standing, the others for streams and read-only transactions. @default {4} */
-  readonly maxReaders?: number
-  /** Prepared statements kept per connection. @default {256} */
-  readonly maxCachedStatements?: number
-  /** How integers beyond 2^53 are read: as bigint (`auto`), all as bigint, or as an error (`strict`). @default {'auto'} */
-  readonly integers?: IntegerReading
-  /** How integral numbers are bound: as INTEGER everywhere, or as the driver would. @default {'integer'} */
-  readonly integerBinding?: IntegerBinding
-  /** Told once per process about what is dangerous here. @default {console.warn} */
-  readonly onWarning?: (message: string) => void
-  /** Time and chance, for tests. */
-  readonly clock?: Clock
-}
-
-/** How one call may wait. */
-export interface WaitOptions {
-  /** Overrides the storage's `lockTimeoutMs` for this call. */
-  readonly lockTimeoutMs?: number
-  /** Ends the wait; once the transaction has begun it has no effect. */
-  readonly signal?: AbortSignal
-}
-
 /** What `close()` could not drain within `drainTimeoutMs`. */
-export interface CloseReport extends UnfinishedWrites {
+export interface CloseReport extends UnfinishedWrites, UnwrittenReport {
   /** Reads that were still open then. A stream or read-only transaction may go on; its reader closes when it ends. */
   readonly unfinishedReads: number
 }
@@ -60,12 +35,14 @@ export class ConnectionPool {
   readonly clock: Clock
   readonly queue: WriteQueue
   readonly readers: Readers
+  readonly buffers: WriteBehinds = new WriteBehinds()
   readonly integerBinding: IntegerBinding
   /** TEMP objects and attached databases exist on the writer alone: once there are some, reads go there too. */
   readsOnWriter: boolean
   readonly #writer: PatientConnection
-  readonly #lockTimeoutMs: number
-  readonly #drainTimeoutMs: number
+  readonly #lockTimeouts: Readonly<Record<Lane, number>>
+  readonly #drainTimeoutMs: number | undefined
+  #isStopped = false
   #closing: Promise<CloseReport> | undefined
 
   private constructor(options: PoolOptions, connections: ConnectionOptions, writer: PatientConnection) {
@@ -75,12 +52,14 @@ export class ConnectionPool {
     this.integerBinding = options.integerBinding ?? 'integer'
     this.readsOnWriter = connector.capabilities.singleConnection
     this.#writer = writer
-    this.#lockTimeoutMs = options.lockTimeoutMs ?? 30_000
-    this.#drainTimeoutMs = options.drainTimeoutMs ?? this.#lockTimeoutMs + 1_000
+    this.#lockTimeouts = lockTimeoutsOf(options)
+    this.#drainTimeoutMs = options.drainTimeoutMs
     this.queue = new WriteQueue({
       writer,
       clock: this.clock,
       context: connector.context,
+      maxQueuedWrites: options.maxQueuedWrites ?? 100_000,
+      hasOtherSchemas: () => this.readsOnWriter || options.onConnection !== undefined,
       nextTurn: () => connector.nextTurn(),
     })
     this.readers = new Readers({
@@ -110,7 +89,7 @@ export class ConnectionPool {
         maxCachedStatements: options.maxCachedStatements ?? 256,
       },
     }
-    const wait = startLockWait(options.clock ?? systemClock, options.lockTimeoutMs ?? 30_000)
+    const wait = startLockWait(options.clock ?? systemClock, lockTimeoutsOf(options).normal)
     let writer: PatientConnection | undefined
     try {
       writer = await PatientConnection.open(connector, 'writer', connections, wait)
@@ -129,14 +108,35 @@ export class ConnectionPool {
 
   /** Starts the budget of one call. */
   startWait(options?: WaitOptions): LockWait {
-    const lockTimeoutMs = options?.lockTimeoutMs
-    const budgetMs = lockTimeoutMs === undefined ? this.#lockTimeoutMs : checkLockTimeout(lockTimeoutMs)
-    return startLockWait(this.clock, budgetMs, options?.signal)
+    if (options === undefined) return startLockWait(this.clock, this.#lockTimeouts.normal)
+    const { lane = 'normal', lockTimeoutMs, signal } = options
+    checkLane('Cannot wait for the lock as lane', lane)
+    const budgetMs = lockTimeoutMs === undefined ? this.#lockTimeouts[lane] : checkLockTimeout(lockTimeoutMs)
+    return startLockWait(this.clock, budgetMs, signal, lane)
   }
 
-  /** @throws {StorageClosedError} If the storage is closing or closed. */
+  /**
+   * What a write-behind buffer needs of its storage.
+   *
+   * @throws {StorageClosedError} If the storage is closing or closed: nobody would drain the buffer.
+   */
+  bufferHost({ lane = 'background', lockTimeoutMs }: WaitOptions): BufferHost {
+    if (this.isClosing) throw closedError(this.connector)
+    const { startedAtMs, deadlineMs } = this.startWait({
+      lane,
+      ...(lockTimeoutMs !== undefined && { lockTimeoutMs }),
+    })
+    return {
+      clock: this.clock,
+      context: this.connector.context,
+      lockTimeoutMs: deadlineMs - startedAtMs,
+      onClose: this.buffers.remove,
+    }
+  }
+
+  /** @throws {StorageClosedError} If the storage takes nothing in any more. */
   assertOpen(): void {
-    if (this.#closing !== undefined) throw closedError(this.connector)
+    if (this.#isStopped) throw closedError(this.connector)
   }
 
   /** Stops intake, drains, checkpoints and closes (contract C15). The second call answers as the first. */
@@ -146,12 +146,20 @@ export class ConnectionPool {
   }
 
   async #close(): Promise<CloseReport> {
+    const startedAtMs = this.clock.now()
+    const longestWaitMs = Math.max(this.#lockTimeouts.normal, this.buffers.longestLockTimeoutMs)
+    const timeoutMs = this.#drainTimeoutMs ?? longestWaitMs + 1_000
+    // Buffers flush through the storage, so it goes on until they are empty; mostly they are.
+    this.buffers.stop()
+    const unwritten = this.buffers.isEmpty ? nothingUnwritten : await this.buffers.drain(timeoutMs)
     const error = closedError(this.connector)
+    this.#isStopped = true
     this.queue.stop(error)
     const drained = Promise.all([this.queue.drained(), this.readers.unused()])
-    const isDrained = await this.#within(this.#drainTimeoutMs, drained)
+    const restMs = Math.max(0, timeoutMs - (this.clock.now() - startedAtMs))
+    const isDrained = await this.#within(restMs, drained)
     const writes = isDrained ? { rejectedWrites: 0, revokedTransactions: 0 } : await this.queue.abandon()
-    const report = { ...writes, unfinishedReads: this.readers.unfinished }
+    const report = { ...writes, unfinishedReads: this.readers.unfinished, ...unwritten }
     await this.readers.close(error)
     await this.#checkpoint()
     await this.#writer.close()
@@ -179,43 +187,8 @@ export class ConnectionPool {
   }
 }
 
+const nothingUnwritten: UnwrittenReport = { unflushedValues: 0, unwrittenRows: 0 }
+
 function closedError(connector: Connector): StorageClosedError {
   return new StorageClosedError(`Cannot use the storage as it is closed: ${connector.location}`)
-}
-
-/** A bad option throws before anything is opened (contract C1). */
-export function checkOptions(options: PoolOptions): void {
-  if (typeof options.connector?.connect !== 'function') {
-    throw new ConfigError(
-      "Cannot open storage without a connector: pass one, or use openStorage of 'unbusy/auto'",
-    )
-  }
-  checkPragmas(options.pragmas ?? {})
-  if (options.lockTimeoutMs !== undefined) checkLockTimeout(options.lockTimeoutMs)
-  checkInteger('drainTimeoutMs', options.drainTimeoutMs, 0)
-  checkInteger('maxReaders', options.maxReaders, 2)
-  checkInteger('maxCachedStatements', options.maxCachedStatements, 0)
-  checkWord('integers', options.integers, ['auto', 'bigint', 'strict'])
-  checkWord('integerBinding', options.integerBinding, ['integer', 'driver'])
-  checkFunction('onConnection', options.onConnection)
-  checkFunction('onWarning', options.onWarning)
-}
-
-function checkInteger(name: string, value: number | undefined, least: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= least)) return
-  throw new RangeError(
-    `Cannot open storage as ${name} must be an integer >= ${least}: current value is ${value}`,
-  )
-}
-
-function checkWord(name: string, value: string | undefined, words: readonly string[]): void {
-  if (value === undefined || words.includes(value)) return
-  throw new ConfigError(
-    `Cannot open storage as ${name} must be one of ${words.join(', ')}: current value is ${value}`,
-  )
-}
-
-function checkFunction(name: string, value: unknown): void {
-  if (value === undefined || typeof value === 'function') return
-  throw new ConfigError(`Cannot open storage as ${name} must be a function: it is of type ${typeof value}`)
 }

@@ -5,12 +5,12 @@
  * @module
  */
 import type { QueryResult } from 'kysely'
-import type { PatientConnection } from './connection.ts'
 import { assertNotOwned } from './connection-init.ts'
 import type { StatementResult } from './connector.ts'
 import { InvalidStatementError, TransactionControlError, withCallerStack } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
+import type { WaitOptions } from './pool-options.ts'
 import { isReadonly, resultCodeOf } from './result-code.ts'
 import { type QueryText, type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
 
@@ -22,13 +22,27 @@ const outerRead =
   'Cannot read through the outer db inside a transaction here as the database has one connection, which the transaction holds: use the transaction itself (trx)'
 
 /** Runs one compiled query on its own. */
-export async function queryAlone(pool: ConnectionPool, query: QueryText): Promise<QueryResult<unknown>> {
+export async function queryAlone(
+  pool: ConnectionPool,
+  query: QueryText,
+  options?: WaitOptions,
+): Promise<QueryResult<unknown>> {
   try {
     const statement = toStatement(query, pool.integerBinding)
-    return toQueryResult(statement, await executeAlone(pool, statement, pool.startWait()))
+    if (isPlainWrite(statement)) {
+      pool.assertOpen()
+      const results = await pool.queue.write(pool.startWait(options), [statement])
+      return toQueryResult(statement, results[0] as StatementResult)
+    }
+    return toQueryResult(statement, await executeAlone(pool, statement, pool.startWait(options)))
   } catch (error) {
     throw withCallerStack(error)
   }
+}
+
+/** What needs no look at where it runs: each promise in between would cost a tenth of a small insert. */
+function isPlainWrite({ kind, shape }: RoutedStatement): boolean {
+  return kind === 'write' && !shape.temporary && shape.connectionFunction === undefined
 }
 
 /** Runs one statement on its own. */
@@ -39,29 +53,38 @@ export async function executeAlone(
 ): Promise<StatementResult> {
   pool.assertOpen()
   assertStandsAlone(statement)
-  if (statement.kind !== 'read' || pool.readsOnWriter) {
-    const whatIfOuter = statement.kind === 'read' ? outerRead : undefined
-    return pool.queue.add(wait, (writer) => executeOnWriter(pool, writer, statement, wait), whatIfOuter)
-  }
+  if (statement.kind !== 'read' || pool.readsOnWriter) return executeOnWriter(pool, statement, wait)
   await letWritesBreathe(pool)
   try {
     return await pool.readers.read(wait, (reader) => reader.execute(statement, wait))
   } catch (error) {
     // The text looked like a read and was none, such as a PRAGMA function that writes: nothing of it ran.
     if (!isReadonly(resultCodeOf(error))) throw error
-    return pool.queue.add(wait, (writer) => executeOnWriter(pool, writer, statement, wait))
+    return executeOnWriter(pool, statement, wait)
   }
 }
 
-/** Runs one statement on the writer, outside a transaction, and remembers what only the writer can see from then on. */
-export async function executeOnWriter(
+/** Queues one statement for the writer: a write joins a group, everything else runs outside every transaction. */
+export function executeOnWriter(
   pool: ConnectionPool,
-  writer: PatientConnection,
   statement: RoutedStatement,
   wait: LockWait,
 ): Promise<StatementResult> {
+  return withEffects(pool, statement, async () => {
+    if (statement.kind === 'write') return (await pool.queue.write(wait, [statement]))[0] as StatementResult
+    const whatIfOuter = statement.kind === 'read' ? outerRead : undefined
+    return pool.queue.exclusive(wait, (writer) => writer.tryExecute(statement, wait), whatIfOuter)
+  })
+}
+
+/** Runs a statement on the writer and remembers what only the writer can see from then on. */
+export async function withEffects(
+  pool: ConnectionPool,
+  statement: RoutedStatement,
+  run: () => Promise<StatementResult>,
+): Promise<StatementResult> {
   assertPragmaAllowed(statement)
-  const result = await writer.execute(statement, wait)
+  const result = await run()
   if (statement.shape.temporary) pool.readsOnWriter = true
   return result
 }
@@ -83,6 +106,11 @@ export function assertStandsAlone({ shape }: RoutedStatement): void {
   if (shape.control !== undefined) {
     throw new TransactionControlError(
       `Cannot run ${shape.verb} on db as the next query may use another connection: use db.transaction(), or db.connection() for raw transaction control`,
+    )
+  }
+  if (shape.pragma?.assigns && shape.pragma.name === 'defer_foreign_keys') {
+    throw new TransactionControlError(
+      'Cannot set PRAGMA defer_foreign_keys on db as it is for the next transaction, whosever that is: set it inside your own',
     )
   }
   if (shape.connectionFunction !== undefined) {

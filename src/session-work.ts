@@ -4,14 +4,13 @@
  *
  * @module
  */
-import type { PatientConnection } from './connection.ts'
 import type { BeginMode, StatementResult } from './connector.ts'
 import { TransactionControlError, TransactionEndedError } from './errors.ts'
 import { HeldConnections } from './held-connections.ts'
 import type { LockWait } from './lock-wait.ts'
 import { markAborted, OpenTransaction, type TransactionStart } from './open-transaction.ts'
 import type { ConnectionPool } from './pool.ts'
-import { executeAlone, executeOnWriter, letWritesBreathe } from './router.ts'
+import { executeAlone, executeOnWriter, letWritesBreathe, withEffects } from './router.ts'
 import { openOwnReader, type RowSource } from './row-stream.ts'
 import { SavepointStack } from './savepoint-stack.ts'
 import type { RoutedStatement } from './statement.ts'
@@ -61,12 +60,10 @@ export class SessionWork {
     }
     const { lease } = this.#held
     if (lease === undefined && !hadWritten) return executeAlone(this.#pool, statement, wait)
-    const execute = (writer: PatientConnection): Promise<StatementResult> =>
-      executeOnWriter(this.#pool, writer, statement, wait)
     // What this session wrote may be visible on the writer alone: a temp table, changes(), last_insert_rowid().
-    if (lease === undefined) return this.#pool.queue.add(wait, execute)
+    if (lease === undefined) return executeOnWriter(this.#pool, statement, wait)
     await letWritesBreathe(this.#pool)
-    return lease.use(execute)
+    return lease.use((writer) => withEffects(this.#pool, statement, () => writer.execute(statement, wait)))
   }
 
   /** Rows for a stream: from a reader of its own, or read at once where there is none to spare. */

@@ -13,7 +13,8 @@ import {
 } from 'kysely'
 import { withCallerStack } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
-import type { ConnectionPool, WaitOptions } from './pool.ts'
+import type { ConnectionPool } from './pool.ts'
+import type { WaitOptions } from './pool-options.ts'
 import { inChunks } from './row-stream.ts'
 import { SessionWork } from './session-work.ts'
 import { type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
@@ -29,6 +30,7 @@ export class Session implements DatabaseConnection, TransactionScope {
   readonly #pool: ConnectionPool
   readonly #work: SessionWork
   readonly parent: TransactionScope | undefined
+  #waitOptions: WaitOptions | undefined
   #last: Promise<unknown> = Promise.resolve()
   #running = 0
   #idleSinceMs: number
@@ -57,7 +59,8 @@ export class Session implements DatabaseConnection, TransactionScope {
   }
 
   /** The session is a `db.connection()` or a transaction, not a single query: its first write takes the writer. */
-  pin(): void {
+  pin(waitOptions?: WaitOptions): void {
+    this.#waitOptions = waitOptions
     this.#work.isPinned = true
     this.#pool.connector.context?.enter(this)
   }
@@ -98,11 +101,11 @@ export class Session implements DatabaseConnection, TransactionScope {
   }
 
   /** Not async: the context must be set in the caller's own turn, or it is lost with this function's. */
-  begin({ accessMode }: TransactionSettings, options?: WaitOptions): Promise<void> {
+  begin({ accessMode }: TransactionSettings): Promise<void> {
     if (!this.#work.isPinned) this.pin()
     const isReadOnly = accessMode === 'read only'
     const mode = isReadOnly ? 'deferred' : 'immediate'
-    const wait = this.#pool.startWait(options)
+    const wait = this.#pool.startWait(this.#waitOptions)
     return this.#command(`begin ${mode}`, () => this.#work.begin(mode, { owner: 'kysely', isReadOnly }, wait))
   }
 
@@ -149,7 +152,8 @@ export class Session implements DatabaseConnection, TransactionScope {
     query: CompiledQuery,
     options: AbortableOperationOptions | undefined,
   ): { readonly statement: RoutedStatement; readonly wait: LockWait } {
-    const wait = this.#pool.startWait(options?.signal === undefined ? undefined : { signal: options.signal })
+    const signal = options?.signal
+    const wait = this.#pool.startWait(signal ? { ...this.#waitOptions, signal } : this.#waitOptions)
     return { statement: toStatement(query, this.#pool.integerBinding), wait }
   }
 }

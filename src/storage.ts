@@ -3,15 +3,39 @@
  *
  * @module
  */
-import { CompiledQuery, type Dialect, Kysely, type KyselyConfig, type Transaction } from 'kysely'
+import {
+  type Compilable,
+  CompiledQuery,
+  type Dialect,
+  type Insertable,
+  Kysely,
+  type KyselyConfig,
+  type KyselyPlugin,
+  type Transaction,
+} from 'kysely'
+import type { AppendOptions, Overflow } from './append-options.ts'
+import { AppendQueue } from './append-queue.ts'
+import { type BatchQuery, type BatchResults, runBatch } from './batch.ts'
+import type { CoalesceOptions } from './coalesce-options.ts'
+import { CoalescingBuffer } from './coalescing-buffer.ts'
 import { OpenDialect } from './dialect.ts'
 import { UnbusyDriver } from './driver.ts'
 import { StorageExecutor } from './executor.ts'
-import { type CloseReport, ConnectionPool, type PoolOptions, type WaitOptions } from './pool.ts'
+import type { FlushOptions } from './flush-loop.ts'
+import type { Lane } from './lanes.ts'
+import { type CloseReport, ConnectionPool } from './pool.ts'
+import type { PoolOptions, WaitOptions } from './pool-options.ts'
+import { type PreparedQuery, prepareQuery } from './prepared-query.ts'
+import { Repository, tableOf } from './repository.ts'
+import type { RepositoryKey, TableName } from './repository-types.ts'
 import { queryAlone } from './router.ts'
+import { rowInserter } from './row-inserter.ts'
+import type { PushResult } from './write-behind.ts'
 
 /** Options of {@linkcode openStorage}: those of the storage, and Kysely's `plugins` and `log`. */
 export interface StorageOptions extends PoolOptions, Pick<KyselyConfig, 'plugins' | 'log'> {}
+
+type AppendTo<DB, Table extends keyof DB> = AppendOptions<Insertable<DB[Table]>> & { readonly table: Table }
 
 /** Figures of a storage at one moment. */
 export interface StorageStats {
@@ -19,6 +43,14 @@ export interface StorageStats {
   readonly connector: string
   /** Writes and transactions that wait for the writer now. */
   readonly queuedWrites: number
+  /** The same by lane. */
+  readonly queuedByLane: Readonly<Record<Lane, number>>
+  /** How often the write lock was taken since the storage was opened. */
+  readonly lockCycles: number
+  /** How often it was asked for; what is beyond `lockCycles` met a lock that another process held. */
+  readonly lockAttempts: number
+  /** The most writes that shared one lock cycle. */
+  readonly largestGroup: number
   /** Readers that are open now. */
   readonly openReaders: number
 }
@@ -47,6 +79,7 @@ export async function openStorage<DB>(options: StorageOptions): Promise<Storage<
 export class Storage<DB> implements AsyncDisposable {
   readonly #pool: ConnectionPool
   readonly #kyselyFor: (waitOptions?: WaitOptions) => Kysely<DB>
+  readonly #plugins: readonly KyselyPlugin[]
   /** Kysely on this storage: every query is routed, patient and safe from its neighbours. `db.destroy()` is `close()`. */
   readonly db: Kysely<DB>
   /** The dialect of this storage, for libraries that make a Kysely of their own. */
@@ -57,7 +90,22 @@ export class Storage<DB> implements AsyncDisposable {
     this.#pool = pool
     this.dialect = new OpenDialect(pool)
     this.#kyselyFor = kyselyFactory<DB>(pool, this.dialect, options)
+    this.#plugins = options.plugins ?? []
     this.db = this.#kyselyFor()
+  }
+
+  /**
+   * Kysely whose queries and transactions wait as told: in another lane (contract C7), with another budget, or until a
+   * signal.
+   *
+   * @example
+   * ```ts
+   * const urgent = storage.with({ lane: 'control', lockTimeoutMs: 8_000 })
+   * await urgent.insertInto('machine').values(machine).execute()
+   * ```
+   */
+  with(options: WaitOptions): Kysely<DB> {
+    return this.#kyselyFor(options)
   }
 
   /**
@@ -80,6 +128,122 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
+   * Runs queries in one lock cycle: all of them are committed, or none (contract C6). They run in order; the results are
+   * those of `db.executeQuery`, typed query by query.
+   *
+   * @throws {UnbusyError} The first error of a query; nothing of the batch is stored then.
+   *
+   * @example
+   * ```ts
+   * const [inserted, counted] = await storage.batch([
+   *   storage.db.insertInto('note').values({ text: 'hello' }).returning('id'),
+   *   storage.db.selectFrom('note').select((eb) => eb.fn.countAll<number>().as('n')),
+   * ])
+   * ```
+   */
+  batch<const Queries extends readonly BatchQuery[]>(
+    queries: Queries,
+    options?: WaitOptions,
+  ): Promise<BatchResults<Queries>> {
+    return runBatch(this.#pool, this.#plugins, queries, options)
+  }
+
+  /**
+   * Builds and compiles a query once; each call only binds its parameters. A parameter stands for one value: it cannot
+   * decide what the query looks like.
+   *
+   * @example
+   * ```ts
+   * const touch = storage.prepare((db, p: { id: string; at: number }) =>
+   *   db.updateTable('machine').set({ last_active_at: p.at }).where('id', '=', p.id),
+   * )
+   * await touch({ id: 'm1', at: Date.now() })
+   * ```
+   */
+  prepare<Parameters extends object, Row>(
+    build: (db: Kysely<DB>, parameters: Parameters) => Compilable<Row>,
+  ): PreparedQuery<Parameters, Row> {
+    return prepareQuery(this.#pool, this.#plugins, (parameters: Parameters) => build(this.db, parameters))
+  }
+
+  /**
+   * Bulk verbs on one table, known by its key: a thousand rows cost one statement and one lock cycle. Keep the
+   * repository: it keeps its compiled statements.
+   *
+   * @throws {ConfigError} If the key has no column.
+   *
+   * @example
+   * ```ts
+   * const sessions = storage.repository('session', { key: 'id' })
+   * await sessions.updateMany(seen, { onlyIfGreater: 'last_active_at', lockTimeoutMs: 2_000 })
+   * ```
+   */
+  repository<Table extends TableName<DB>, const Key extends RepositoryKey<DB, Table>>(
+    table: Table,
+    options: { readonly key: Key },
+  ): Repository<DB, Table, Key> {
+    return new Repository(this.#pool, tableOf(this.db, table, options.key))
+  }
+
+  /**
+   * A buffer for what changes often and of which only the latest counts: it holds one value per key, and flushes them
+   * together (contract C12). It is drained when the storage closes.
+   *
+   * @throws {RangeError} If an option cannot be used.
+   * @throws {StorageClosedError} If the storage is closing or closed.
+   *
+   * @example
+   * ```ts
+   * const sessions = storage.repository('session', { key: 'id' })
+   * const presence = storage.coalesce({
+   *   key: (seen: { id: string; last_active_at: number }) => seen.id,
+   *   merge: (older, newer) => (newer.last_active_at > older.last_active_at ? newer : older),
+   *   flush: (seen, context) => sessions.updateMany(seen, { onlyIfGreater: 'last_active_at', ...context }),
+   * })
+   * presence.set({ id: 's1', last_active_at: Date.now() })
+   * ```
+   */
+  coalesce<Key, Value>(options: CoalesceOptions<Key, Value>): CoalescingBuffer<Key, Value> {
+    return this.#pool.buffers.add(new CoalescingBuffer(options, this.#pool.bufferHost(options)))
+  }
+
+  /**
+   * A bounded queue of rows to insert, for requests that must not wait for the database (contract C12). It is drained
+   * when the storage closes.
+   *
+   * @throws {RangeError | ConfigError} If an option cannot be used.
+   * @throws {StorageClosedError} If the storage is closing or closed.
+   *
+   * @example
+   * ```ts
+   * const usage = storage.append({ table: 'usage_event', idempotencyKey: 'id', timestamp: 'created_at' })
+   * const { accepted } = usage.push({ id: request.id, tokens: 42 })
+   * ```
+   */
+  append<Table extends TableName<DB>>(
+    options: AppendTo<DB, Table> & { readonly overflow?: Exclude<Overflow, 'wait'> },
+  ): AppendQueue<Insertable<DB[Table]>>
+  append<Table extends TableName<DB>>(
+    options: AppendTo<DB, Table> & { readonly overflow: 'wait' },
+  ): AppendQueue<Insertable<DB[Table]>, Promise<PushResult>>
+  append<Table extends TableName<DB>>(
+    options: AppendTo<DB, Table>,
+  ): AppendQueue<Insertable<DB[Table]>, PushResult | Promise<PushResult>> {
+    const host = this.#pool.bufferHost(options)
+    const insert = rowInserter(this.#pool, this.db, options.table, options.idempotencyKey)
+    return this.#pool.buffers.add(new AppendQueue(options, host, insert))
+  }
+
+  /**
+   * Flushes every buffer. Resolves once all they held at the call is committed, or reported as dropped.
+   *
+   * @throws {FlushTimeoutError} If that took longer than `timeoutMs`; nothing is lost by that.
+   */
+  flush(options?: FlushOptions): Promise<void> {
+    return this.#pool.buffers.flush(options)
+  }
+
+  /**
    * Writes a consistent copy of the database to a new file, with `VACUUM INTO`.
    *
    * @throws {SqliteError} If the file exists already.
@@ -95,12 +259,20 @@ export class Storage<DB> implements AsyncDisposable {
 
   stats(): StorageStats {
     const { connector, queue, readers } = this.#pool
-    return { connector: connector.name, queuedWrites: queue.size, openReaders: readers.count }
+    const { waiting, ...figures } = queue.stats()
+    return {
+      connector: connector.name,
+      queuedWrites: queue.size,
+      queuedByLane: waiting,
+      ...figures,
+      openReaders: readers.count,
+    }
   }
 
   /**
-   * Takes nothing new in, lets what is queued and open finish within `drainTimeoutMs`, checkpoints once and closes
-   * every connection (contract C15). Calling it again answers the same.
+   * Takes nothing new in, lets what is buffered, queued and open finish within `drainTimeoutMs`, checkpoints once and
+   * closes every connection (contract C15). While buffers are being drained, plain queries still run: flushes consist of
+   * them. Calling it again answers the same.
    */
   close(): Promise<CloseReport> {
     return this.#pool.close()
@@ -119,22 +291,23 @@ function kyselyFactory<DB>(
   // Kysely's RuntimeDriver is not public, so its provider (with logging and abortable acquisition) is taken from here.
   const config: KyselyConfig = { dialect, ...options }
   const base = new Kysely<DB>(config).getExecutor()
-  const executor = new StorageExecutor(
-    {
-      clock: pool.clock,
-      context: pool.connector.context,
-      compiler: dialect.createQueryCompiler(),
-      adapter: base.adapter,
-      provider: { provideConnection: (consumer, abort) => base.provideConnection(consumer, abort) },
-      ...(options.log === undefined && {
-        executeAlone: (query) => queryAlone(pool, query),
-      }),
-    },
-    options.plugins,
-  )
+  const driver = new UnbusyDriver(async () => pool)
+  void driver.init()
   return (waitOptions) => {
-    const driver = new UnbusyDriver(async () => pool, waitOptions)
-    void driver.init()
+    const executor = new StorageExecutor(
+      {
+        clock: pool.clock,
+        context: pool.connector.context,
+        compiler: dialect.createQueryCompiler(),
+        adapter: base.adapter,
+        provider: { provideConnection: (consumer, abort) => base.provideConnection(consumer, abort) },
+        waitOptions,
+        ...(options.log === undefined && {
+          executeAlone: (query) => queryAlone(pool, query, waitOptions),
+        }),
+      },
+      options.plugins,
+    )
     return new Kysely<DB>({ config, executor, dialect, driver })
   }
 }

@@ -33,49 +33,57 @@ const maxInt64 = 2n ** 63n - 1n
  */
 export function encodeParameters(values: readonly unknown[], integers: IntegerBinding): BoundValue[] {
   const bound = new Array<BoundValue>(values.length)
-  for (let index = 0; index < values.length; index++) bound[index] = encode(values[index], index, integers)
+  for (let index = 0; index < values.length; index++)
+    bound[index] = encodeValue(values[index], index, integers)
   return bound
 }
 
-function encode(value: unknown, index: number, integers: IntegerBinding): BoundValue {
+/**
+ * Encodes one value.
+ *
+ * @param place What an error calls it: the index of a parameter, or words.
+ * @throws {InvalidStatementError} If it cannot be stored exactly.
+ */
+export function encodeValue(value: unknown, place: number | string, integers: IntegerBinding): BoundValue {
   switch (typeof value) {
     case 'string':
       // The C API cuts such text at the first NUL on some drivers, in SQL functions on all.
-      if (value.includes('\0')) throw refused(index, 'text with U+0000', 'a Uint8Array keeps such bytes')
+      if (value.includes('\0')) throw refused(place, 'text with U+0000', 'a Uint8Array keeps such bytes')
       return value
     case 'number':
       if (Number.isSafeInteger(value)) return integers === 'integer' ? BigInt(value) : value
-      if (!Number.isFinite(value)) throw refused(index, String(value), 'it must be a finite number or null')
+      if (!Number.isFinite(value)) throw refused(place, String(value), 'it must be a finite number or null')
       return value
     case 'bigint':
       if (value < minInt64 || value > maxInt64)
-        throw refused(index, 'a bigint beyond 64 bits', 'SQLite cannot hold it')
+        throw refused(place, 'a bigint beyond 64 bits', 'SQLite cannot hold it')
       return value
     case 'boolean':
       return integers === 'integer' ? (value ? 1n : 0n) : value ? 1 : 0
     case 'undefined':
-      throw refused(index, 'undefined', 'NULL is written as null')
+      throw refused(place, 'undefined', 'NULL is written as null')
     case 'object':
-      return value === null ? null : encodeObject(value, index, integers)
+      return value === null ? null : encodeObject(value, place, integers)
     default:
-      throw refused(index, `a ${typeof value}`, 'SQLite has no such value')
+      throw refused(place, `a ${typeof value}`, 'SQLite has no such value')
   }
 }
 
-function encodeObject(value: object, index: number, integers: IntegerBinding): BoundValue {
+function encodeObject(value: object, place: number | string, integers: IntegerBinding): BoundValue {
   // A Buffer is passed on as a plain view: drivers differ in what they make of subclasses.
   if (value instanceof Uint8Array) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   if (value instanceof ArrayBuffer) return new Uint8Array(value)
   if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw refused(index, 'an invalid Date', 'it has no time to store')
-    return encode(value.getTime(), index, integers)
+    if (Number.isNaN(value.getTime())) throw refused(place, 'an invalid Date', 'it has no time to store')
+    return encodeValue(value.getTime(), place, integers)
   }
   const kind = Array.isArray(value) ? 'an array' : 'an object'
-  throw refused(index, kind, 'serialize it first, for example with JSON.stringify')
+  throw refused(place, kind, 'serialize it first, for example with JSON.stringify')
 }
 
-function refused(index: number, what: string, hint: string): InvalidStatementError {
-  return new InvalidStatementError(`Cannot bind parameter ${index + 1} as it is ${what}: ${hint}`)
+function refused(place: number | string, what: string, hint: string): InvalidStatementError {
+  const name = typeof place === 'number' ? `parameter ${place + 1}` : place
+  return new InvalidStatementError(`Cannot bind ${name} as it is ${what}: ${hint}`)
 }
 
 /**

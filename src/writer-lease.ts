@@ -1,5 +1,5 @@
 /**
- * What a transaction has of the writer: the right to use it until it gives it back, or the storage takes it back.
+ * The writer in the hands of one transaction or session.
  *
  * @module
  */
@@ -7,22 +7,26 @@ import type { PatientConnection } from './connection.ts'
 import type { UnbusyError } from './errors.ts'
 import type { Clock } from './lock-wait.ts'
 
-/** The writer, held by one transaction or session. */
+/** Held from the moment the queue hands the writer out until {@linkcode WriterLease.release}. */
 export class WriterLease {
   readonly writer: PatientConnection
-  readonly #clock: Clock
-  readonly #onRelease: () => void
   readonly heldSinceMs: number
-  #running = 0
-  #idleSinceMs: number
+  /** Resolves when the holder gives the writer back. */
+  readonly released: Promise<void>
+  readonly release: () => void
   /** Set when the storage took the writer back: what comes after is refused with it. */
   revokedBy: UnbusyError | undefined
+  readonly #clock: Clock
+  #running = 0
+  #idleSinceMs: number
 
-  constructor(writer: PatientConnection, clock: Clock, onRelease: () => void) {
+  constructor(writer: PatientConnection, clock: Clock) {
     this.writer = writer
     this.#clock = clock
-    this.#onRelease = onRelease
     this.heldSinceMs = this.#idleSinceMs = clock.now()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.released = promise
+    this.release = resolve
   }
 
   /** Milliseconds since the holder last did something. */
@@ -30,6 +34,7 @@ export class WriterLease {
     return this.#running > 0 ? 0 : this.#clock.now() - this.#idleSinceMs
   }
 
+  /** @throws {StorageClosedError} If the storage has taken the writer back. */
   async use<T>(work: (writer: PatientConnection) => Promise<T>): Promise<T> {
     if (this.revokedBy !== undefined) throw this.revokedBy
     this.#running++
@@ -41,9 +46,5 @@ export class WriterLease {
       this.#running--
       this.#idleSinceMs = this.#clock.now()
     }
-  }
-
-  release(): void {
-    this.#onRelease()
   }
 }

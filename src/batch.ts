@@ -1,0 +1,56 @@
+/**
+ * Several queries, all or none of them, in one lock cycle (contract C6).
+ *
+ * @module
+ */
+import type { Compilable, CompiledQuery, KyselyPlugin, QueryResult } from 'kysely'
+import { InvalidStatementError, withCallerStack } from './errors.ts'
+import type { ConnectionPool } from './pool.ts'
+import type { WaitOptions } from './pool-options.ts'
+import { throughPlugins } from './result-plugins.ts'
+import { assertStandsAlone } from './router.ts'
+import { type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
+
+/** A query of a batch: a builder that was not executed, or what one was compiled to. */
+export type BatchQuery = Compilable<unknown> | CompiledQuery<unknown>
+
+/** The results of a batch: one for each query, typed by it. */
+export type BatchResults<Queries extends readonly BatchQuery[]> = {
+  -readonly [Index in keyof Queries]: Queries[Index] extends Compilable<infer Row>
+    ? QueryResult<Row>
+    : Queries[Index] extends CompiledQuery<infer Row>
+      ? QueryResult<Row>
+      : never
+}
+
+/** Commits the queries together, and with whatever else waits for the writer. */
+export async function runBatch<const Queries extends readonly BatchQuery[]>(
+  pool: ConnectionPool,
+  plugins: readonly KyselyPlugin[],
+  queries: Queries,
+  options?: WaitOptions,
+): Promise<BatchResults<Queries>> {
+  try {
+    const compiled = queries.map((query) => ('compile' in query ? query.compile() : query))
+    const statements = compiled.map((query) => toBatchStatement(pool, query))
+    if (statements.length === 0) return [] as unknown as BatchResults<Queries>
+    const answers = await pool.queue.write(pool.startWait(options), statements)
+    const results: QueryResult<unknown>[] = []
+    for (const [index, query] of compiled.entries()) {
+      const result = toQueryResult(statements[index] as RoutedStatement, answers[index] ?? { rows: [] })
+      results.push(plugins.length === 0 ? result : await throughPlugins(plugins, query, result))
+    }
+    return results as BatchResults<Queries>
+  } catch (error) {
+    throw withCallerStack(error)
+  }
+}
+
+function toBatchStatement(pool: ConnectionPool, query: CompiledQuery<unknown>): RoutedStatement {
+  const statement = toStatement(query, pool.integerBinding)
+  assertStandsAlone(statement)
+  if (statement.kind !== 'alone') return statement
+  throw new InvalidStatementError(
+    `Cannot run ${statement.shape.verb} in a batch as it runs outside transactions only`,
+  )
+}

@@ -1,0 +1,88 @@
+/**
+ * From rows to as few statements as write them exactly: as JSON where it carries every value, as parameters otherwise.
+ *
+ * @module
+ */
+import type { BulkRow, ColumnSet } from './bulk-rows.ts'
+import type { BulkText } from './bulk-sql.ts'
+import type { QueryText } from './statement.ts'
+
+/** Rows a statement when their values are parameters: few texts, whatever the number of rows. */
+const chunkSizes: readonly number[] = [256, 32, 1]
+/** SQLITE_MAX_VARIABLE_NUMBER is 32,766 unless compiled otherwise (https://www.sqlite.org/limits.html). */
+const maxParameters = 32_766
+
+/** A JSON text is cut at about so many characters. */
+const maxJsonWeight = 16 * 1024 * 1024
+const weightOfCell = 8
+
+/** The text that writes so many rows of these columns. */
+export type TextOf = (set: ColumnSet, rowCount: number | 'json') => BulkText
+
+/**
+ * One statement for the rows of the same columns, mostly; several when rows of one key must not meet in one.
+ *
+ * @param areAlike Whether it is known of the rows that they need no second look.
+ */
+export function queriesOf(slice: readonly BulkRow[], textOf: TextOf, areAlike = false): QueryText[] {
+  const groups = areAlike ? [slice] : groupsOf(slice)
+  return groups.flatMap((group) => {
+    const { set } = group[0] as BulkRow
+    if (areAlike || group.every(({ fitsJson }) => fitsJson)) {
+      const { sql, parameters } = textOf(set, 'json')
+      return jsonChunksOf(group).map((json) => ({ sql, parameters: [json, ...parameters] }))
+    }
+    return chunksOf(group, set.columns.length).map((chunk) => {
+      const { sql, parameters } = textOf(set, chunk.length)
+      return { sql, parameters: [...chunk.flatMap(({ cells }) => cells), ...parameters] }
+    })
+  })
+}
+
+/** Rows of the same columns, and none of a key twice where that matters, in an order that keeps what follows behind. */
+function groupsOf(slice: readonly BulkRow[]): (readonly BulkRow[])[] {
+  const [first] = slice
+  if (slice.every(({ set, follows }) => set === first?.set && follows === undefined)) return [slice]
+  const waves: Map<ColumnSet, BulkRow[]>[] = []
+  const waveOf = new Map<BulkRow, number>()
+  for (const row of slice) {
+    // What it follows may be in an earlier slice.
+    const before = row.follows === undefined ? undefined : waveOf.get(row.follows)
+    const number = before === undefined ? 0 : before + (row.isApart === true ? 1 : 0)
+    waveOf.set(row, number)
+    const wave = waves[number] ?? new Map<ColumnSet, BulkRow[]>()
+    waves[number] = wave
+    const group = wave.get(row.set)
+    if (group === undefined) wave.set(row.set, [row])
+    else group.push(row)
+  }
+  return waves.flatMap((wave) => [...wave.values()])
+}
+
+/** One text, mostly: strings have a greatest length, in JavaScript and in SQLite. */
+function jsonChunksOf(group: readonly BulkRow[]): string[] {
+  const chunks: string[] = []
+  let cells: unknown[][] = []
+  let weight = 0
+  for (const row of group) {
+    cells.push(row.cells)
+    weight += row.weight + row.cells.length * weightOfCell
+    if (weight < maxJsonWeight) continue
+    chunks.push(JSON.stringify(cells))
+    cells = []
+    weight = 0
+  }
+  if (cells.length > 0) chunks.push(JSON.stringify(cells))
+  return chunks
+}
+
+/** As few statements of parameters as the fixed sizes allow. */
+function chunksOf(group: readonly BulkRow[], columnCount: number): (readonly BulkRow[])[] {
+  const chunks: (readonly BulkRow[])[] = []
+  let start = 0
+  for (const size of chunkSizes) {
+    if (size > 1 && size * columnCount > maxParameters) continue
+    for (; group.length - start >= size; start += size) chunks.push(group.slice(start, start + size))
+  }
+  return chunks
+}

@@ -1,0 +1,211 @@
+/**
+ * The rows of one bulk call, as cells in columns: which of them JSON carries exactly, and what becomes of rows that have
+ * the same key. The result is what writing the rows one after the other would store.
+ *
+ * @module
+ */
+import { InvalidStatementError } from './errors.ts'
+import { encodeValue, type IntegerBinding } from './values.ts'
+
+/** Rows that give the same columns; one statement writes many of them. */
+export interface ColumnSet {
+  readonly columns: readonly string[]
+  /** Where the key is in `columns`; absent when a row leaves it to the database. */
+  readonly keyIndexes?: readonly number[]
+}
+
+/** One row that will be written. */
+export interface BulkRow {
+  /** Which of the caller's rows it is. */
+  readonly position: number
+  set: ColumnSet
+  cells: unknown[]
+  /** Whether JSON, read by SQLite, gives exactly these cells. */
+  fitsJson: boolean
+  /** How much text is in it, about. */
+  weight: number
+  /** The row of the same key before it, which has to be written first. */
+  follows?: BulkRow
+  /** Whether one statement must not have both. */
+  isApart?: boolean
+}
+
+/**
+ * What the second row of a key means: it takes the place of the first (`replace`), or does so when it has the same
+ * columns (`overwrite`); one statement takes them in their order (`in-order`); or it has to come in a later statement
+ * (`apart`), as UPDATE FROM picks any of them.
+ */
+export type Duplicates = 'replace' | 'overwrite' | 'in-order' | 'apart'
+
+/** How the rows of a call are read. */
+export interface RowRules {
+  readonly table: string
+  readonly key: readonly string[]
+  /** Columns that no row may leave out. */
+  readonly required: readonly string[]
+  /** Whether a row that has nothing but its key says anything. */
+  readonly keyIsEnough: boolean
+  readonly duplicates: Duplicates
+  readonly integers: IntegerBinding
+}
+
+/** Longer text is bound as it is: as JSON it would be escaped and parsed, and a thousand of them would be no string. */
+const longestJsonText = 64 * 1024
+
+/** Collects the rows of one call. */
+export class BulkRows {
+  readonly rows: BulkRow[] = []
+  readonly #rules: RowRules
+  readonly #sets = new Map<string, ColumnSet>()
+  readonly #lastOfKey = new Map<string, BulkRow>()
+  /** That of the row before: rows of one call mostly have the same columns in the same order. */
+  #set: ColumnSet | undefined
+  #count = 0
+  #areAlike = true
+
+  constructor(rules: RowRules) {
+    this.#rules = rules
+  }
+
+  /** Whether all rows have the same columns, fit JSON, and none follows another: there is nothing to sort out. */
+  get areAlike(): boolean {
+    return this.#areAlike
+  }
+
+  /**
+   * Adds the caller's next row. As in Kysely, a column that is `undefined` counts as absent.
+   *
+   * @throws {InvalidStatementError} If the row has no key, or a value that SQLite cannot hold.
+   */
+  add(given: object): void {
+    const index = this.#count++
+    const row = this.#read(given, index)
+    const { set, cells } = row
+    if (!row.fitsJson || set !== (this.rows[0]?.set ?? set)) this.#areAlike = false
+    if (set.keyIndexes === undefined) {
+      this.rows.push(row)
+      return
+    }
+    const identity = this.#identityOf(set.keyIndexes, cells, index)
+    if (set.columns.length === set.keyIndexes.length && !this.#rules.keyIsEnough) return
+    const previous = this.#lastOfKey.get(identity)
+    if (previous !== undefined && this.#absorbs(previous, row)) return
+    this.#lastOfKey.set(identity, row)
+    this.rows.push(row)
+  }
+
+  #read(given: object, index: number): BulkRow {
+    const values = given as Record<string, unknown>
+    const names = Object.keys(given)
+    const set = this.#hasColumnsOfLast(values, names)
+      ? (this.#set as ColumnSet)
+      : this.#setOf(values, names, index)
+    this.#set = set
+    const { columns } = set
+    // Of the right length from the start: an array that grows takes space for 17.
+    const cells = new Array<unknown>(columns.length)
+    const row: BulkRow = { position: index, set, cells, fitsJson: true, weight: 0 }
+    for (let cell = 0; cell < columns.length; cell++)
+      this.#setCell(row, cell, values[columns[cell] as string])
+    return row
+  }
+
+  #hasColumnsOfLast(values: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
+    const columns = this.#set?.columns
+    if (columns?.length !== names.length) return false
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index] as string
+      if (name !== columns[index] || values[name] === undefined) return false
+    }
+    return true
+  }
+
+  #setOf(values: Readonly<Record<string, unknown>>, names: readonly string[], index: number): ColumnSet {
+    const columns = names.filter((column) => values[column] !== undefined)
+    const name = JSON.stringify([...columns].sort())
+    const known = this.#sets.get(name)
+    if (known !== undefined) return known
+    const { key, required } = this.#rules
+    const missing = required.find((column) => !columns.includes(column))
+    if (missing !== undefined) throw this.#refused(index, `its column ${missing} is undefined`)
+    if (columns.length === 0) throw this.#refused(index, 'it has no columns')
+    const keyIndexes = key.map((column) => columns.indexOf(column))
+    const set: ColumnSet = keyIndexes.includes(-1) ? { columns } : { columns, keyIndexes }
+    this.#sets.set(name, set)
+    return set
+  }
+
+  #setCell(row: BulkRow, cell: number, value: unknown): void {
+    const { integers } = this.#rules
+    const fitsAsText = isText(value)
+    if (fitsAsText || value === null || (integers === 'integer' && Number.isSafeInteger(value))) {
+      if (fitsAsText) row.weight += value.length
+      row.cells[cell] = value
+      return
+    }
+    const encoded = encodeValue(value, `column ${row.set.columns[cell]} of row ${row.position}`, integers)
+    // Its text in JSON would be read as the same INTEGER.
+    const integer = integers === 'integer' && typeof encoded === 'bigint' ? Number(encoded) : undefined
+    const isExact = integer !== undefined && Number.isSafeInteger(integer)
+    row.cells[cell] = isExact ? integer : encoded
+    if (!isExact) row.fitsJson = false
+  }
+
+  /** The key as text. Texts that differ in case alone share it, as the column may be NOCASE. */
+  #identityOf(keyIndexes: readonly number[], cells: readonly unknown[], index: number): string {
+    let identity = ''
+    for (let part = 0; part < keyIndexes.length; part++) {
+      const cell = cells[keyIndexes[part] as number]
+      if (cell === null) {
+        const column = this.#rules.key[part]
+        throw this.#refused(index, `its key column ${column} is null: to UNIQUE, no NULL equals another`)
+      }
+      // No text has U+0000 in it.
+      identity += part === 0 ? String(cell) : `\0${cell}`
+    }
+    return identity.toLowerCase()
+  }
+
+  /** Whether the later row took the place of the earlier one; if not, it knows now what it follows. */
+  #absorbs(earlier: BulkRow, later: BulkRow): boolean {
+    const { duplicates } = this.#rules
+    const hasSameColumns = earlier.set === later.set
+    if (
+      (duplicates === 'replace' || (duplicates === 'overwrite' && hasSameColumns)) &&
+      haveSameKey(earlier, later)
+    ) {
+      earlier.set = later.set
+      earlier.cells = later.cells
+      earlier.fitsJson = later.fitsJson
+      earlier.weight = later.weight
+      return true
+    }
+    this.#areAlike = false
+    later.follows = earlier
+    later.isApart = duplicates !== 'in-order' || !hasSameColumns
+    return false
+  }
+
+  #refused(index: number, why: string): InvalidStatementError {
+    return new InvalidStatementError(`Cannot write row ${index} to ${this.#rules.table} as ${why}`)
+  }
+}
+
+/** Text that JSON carries: a lone surrogate is escaped there, and stored as other bytes than a bound one. */
+function isText(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length <= longestJsonText &&
+    !value.includes('\0') &&
+    value.isWellFormed()
+  )
+}
+
+function haveSameKey(one: BulkRow, other: BulkRow): boolean {
+  const otherIndexes = other.set.keyIndexes ?? []
+  return (one.set.keyIndexes ?? []).every((index, part) => {
+    const cell = one.cells[index]
+    const otherCell = other.cells[otherIndexes[part] as number]
+    return cell instanceof Uint8Array ? String(cell) === String(otherCell) : cell === otherCell
+  })
+}

@@ -1,0 +1,98 @@
+/**
+ * Writes any number of rows: in slices of 1,000 with a turn of the event loop between them, or all at once. Each slice is
+ * one unit of the write queue, so it is committed as a whole and takes one lock cycle (contracts C5 and C7).
+ *
+ * @module
+ */
+import { queriesOf, type TextOf } from './bulk-queries.ts'
+import type { BulkRows } from './bulk-rows.ts'
+import { BulkWriteError, withCallerStack } from './errors.ts'
+import type { WaitOptions } from './pool-options.ts'
+import type { QueryText } from './statement.ts'
+
+/** Rows a slice: 3 to 5 ms of work. */
+export const sliceRows = 1_000
+
+/** How one bulk call is written. */
+export interface BulkOptions extends WaitOptions {
+  /**
+   * Writes all rows in one lock cycle, all or none of them. Otherwise slices of 1,000 rows are committed one by one, so
+   * that others write in between; what was committed stays when a later slice fails.
+   * @default {false}
+   */
+  readonly atomic?: boolean
+}
+
+/** What a bulk call did. */
+export interface BulkResult {
+  /** Rows inserted, updated or deleted; those that a condition, or a conflict, left as they were do not count. */
+  readonly changes: number
+}
+
+/** Where slices are written to. */
+export interface BulkHost {
+  /** Whether all that is written belongs together anyway, as in a transaction: there is nothing to slice. */
+  readonly isOneUnit: boolean
+  now(): number
+  nextTurn(): Promise<void>
+  /** Starts the budget of a call: until when it may wait. */
+  deadlineMs(options: WaitOptions): number
+  /** Writes all of the queries or none, and answers how many rows they changed. */
+  write(queries: readonly QueryText[], options: WaitOptions): Promise<number>
+}
+
+/** What is written: the caller's rows, where they are read into cells, and their statements. */
+export interface BulkWork {
+  readonly given: readonly object[]
+  readonly rows: BulkRows
+  readonly textOf: TextOf
+}
+
+/**
+ * Writes the rows. Every value is looked at before the first one is written.
+ *
+ * @throws {InvalidStatementError} If a row cannot be written; nothing was.
+ * @throws {BulkWriteError} If one of several slices failed.
+ * @throws {UnbusyError} Why nothing was written, if there was one slice or `atomic`.
+ */
+export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOptions): Promise<BulkResult> {
+  try {
+    const { atomic = false, ...waitOptions } = options
+    const wait: WaitOptions = { lane: 'background', ...waitOptions }
+    const deadlineMs = host.deadlineMs(wait)
+    // Each slice has its own place in the lane, but one budget: with the age of the call it would rise, and the lanes
+    // above would wait for all slices instead of one.
+    const waitNow = (): WaitOptions => ({ ...wait, lockTimeoutMs: Math.max(0, deadlineMs - host.now()) })
+    // One slice enters the queue before this call returns, so it keeps its place among the caller's other writes.
+    for (let start = 0; start < work.given.length; start += sliceRows) {
+      if (start > 0) await host.nextTurn()
+      const end = Math.min(start + sliceRows, work.given.length)
+      for (let index = start; index < end; index++) work.rows.add(work.given[index] as object)
+    }
+    const { rows } = work.rows
+    if (rows.length === 0) return { changes: 0 }
+    if (atomic || host.isOneUnit || rows.length <= sliceRows) {
+      return { changes: await host.write(queriesOf(rows, work.textOf, work.rows.areAlike), waitNow()) }
+    }
+    return { changes: await writeSlices(host, work, waitNow) }
+  } catch (error) {
+    throw withCallerStack(error)
+  }
+}
+
+async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WaitOptions): Promise<number> {
+  const { rows } = work.rows
+  let changes = 0
+  for (let start = 0; start < rows.length; start += sliceRows) {
+    if (start > 0) await host.nextTurn()
+    const slice = rows.slice(start, start + sliceRows)
+    try {
+      changes += await host.write(queriesOf(slice, work.textOf, work.rows.areAlike), waitNow())
+    } catch (error) {
+      const total = work.given.length
+      const end = rows[start + sliceRows]?.position ?? total
+      throw new BulkWriteError({ start: slice[0]?.position ?? 0, end, total, changes }, { cause: error })
+    }
+  }
+  return changes
+}

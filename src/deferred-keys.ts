@@ -1,0 +1,51 @@
+/**
+ * Whether the schema has deferred foreign keys. They are checked at COMMIT, so in a group one unit could violate a key
+ * and a neighbour satisfy it: both would go through, although the first alone must be refused.
+ *
+ * @module
+ */
+import type { PatientConnection } from './connection.ts'
+import type { Statement } from './connector.ts'
+import type { Row } from './values.ts'
+
+const databaseList: Statement = question('PRAGMA database_list')
+
+/** Looked up once per version of the schemas: main, and where there may be more, temp and what is attached. */
+export class DeferredKeys {
+  readonly #hasOtherSchemas: () => boolean
+  #version = ''
+  #exist = false
+
+  /** @param hasOtherSchemas Whether there may be any but main: asking which costs as much as a small group. */
+  constructor(hasOtherSchemas: () => boolean) {
+    this.#hasOtherSchemas = hasOtherSchemas
+  }
+
+  /** To be asked inside the group's transaction, where no other process can change the schema. */
+  async exist(writer: PatientConnection): Promise<boolean> {
+    const databases: readonly Row[] = this.#hasOtherSchemas()
+      ? (await writer.run(databaseList)).rows
+      : [{ name: 'main' }]
+    const schemas = databases.map(({ name }) => `"${String(name).replaceAll('"', '""')}"`)
+    let version = ''
+    for (const [index, schema] of schemas.entries()) {
+      const answer = await writer.run(question(`PRAGMA ${schema}.schema_version`))
+      version += `${schema} ${databases[index]?.file} ${answer.rows[0]?.schema_version};`
+    }
+    if (version !== this.#version) {
+      this.#exist = false
+      for (const schema of schemas) this.#exist ||= await hasDeferredTable(writer, schema)
+      this.#version = version
+    }
+    return this.#exist
+  }
+}
+
+async function hasDeferredTable(writer: PatientConnection, schema: string): Promise<boolean> {
+  const tables = `select 1 from ${schema}.sqlite_schema where type = 'table' and sql like '%initially%deferred%'`
+  return (await writer.run(question(`${tables} limit 1`))).rows.length > 0
+}
+
+function question(sql: string): Statement {
+  return { sql, parameters: [], kind: 'alone', cacheable: true }
+}

@@ -1,0 +1,92 @@
+/**
+ * One bad row must not keep its neighbours from being stored, nor hold them back for ever (contract C12). A write that
+ * failed through one of its rows is cut in halves until that row stands alone.
+ *
+ * @module
+ */
+import { InvalidStatementError, UnbusyError } from './errors.ts'
+import { isConstraint, resultCodeOf } from './result-code.ts'
+
+/**
+ * Whose fault a failed write is: that of a `row`, for certain; of a row or of the `statement`, which shows in what its
+ * neighbours meet; or of the moment, and will be `passing`.
+ */
+export type Fault = 'row' | 'statement' | 'passing'
+
+/** SQLITE_TOOBIG, SQLITE_MISMATCH, SQLITE_RANGE: the value does not fit. */
+const valueCodes: ReadonlySet<number> = new Set([18, 20, 25])
+const genericErrorCode = 1
+
+/** When so many rows failed one by one and none was stored, it is the statement. */
+const maxSuspects = 8
+
+/** Decides by class and result code, never by text. */
+export function faultOf(error: unknown): Fault {
+  const code = resultCodeOf(error)
+  if (code !== undefined) {
+    if (isConstraint(code) || valueCodes.has(code & 0xff)) return 'row'
+    // "no such table" as well as "integer overflow": https://www.sqlite.org/rescode.html#error
+    return (code & 0xff) === genericErrorCode ? 'statement' : 'passing'
+  }
+  if (error instanceof InvalidStatementError) return 'row'
+  // What is ours and no result of SQLite tells when to try again, or wraps the error that decides.
+  if (error instanceof UnbusyError) return error.cause === undefined ? 'passing' : faultOf(error.cause)
+  const { name } = (error ?? {}) as { name?: unknown }
+  return name === 'AbortError' || name === 'TimeoutError' ? 'passing' : 'statement'
+}
+
+/** What went wrong in one write. */
+export interface IsolatedWrite<Item> {
+  /** Items that fail whatever their company. */
+  readonly poison: readonly { readonly item: Item; readonly error: unknown }[]
+  /** Why other items are not written; `undefined` if nothing but poison failed. */
+  readonly failure: { readonly error: unknown; readonly fault: Fault } | undefined
+}
+
+/**
+ * Writes all items with one call; only where that fails through a row, in halves, in order, one call at a time.
+ *
+ * @param write Must store all of its items, or none.
+ */
+export async function writeIsolating<Item>(
+  items: readonly Item[],
+  write: (items: readonly Item[]) => Promise<void>,
+): Promise<IsolatedWrite<Item>> {
+  const poison: { item: Item; error: unknown }[] = []
+  const suspects: { item: Item; error: unknown }[] = []
+  let failure: IsolatedWrite<Item>['failure']
+  let isAnyWritten = false
+  const parts = [items]
+  for (let part = parts.pop(); part !== undefined && failure === undefined; part = parts.pop()) {
+    try {
+      await write(part)
+      isAnyWritten = true
+    } catch (error) {
+      const fault = faultOf(error)
+      if (fault === 'passing') failure = { error, fault }
+      else if (part.length > 1) parts.push(...halves(part).reverse())
+      else (fault === 'row' ? poison : suspects).push({ item: part[0] as Item, error })
+      if (!isAnyWritten && suspects.length >= maxSuspects) failure = { error, fault }
+    }
+  }
+  if (!isAnyWritten) {
+    if (suspects[0] !== undefined) failure ??= { error: suspects[0].error, fault: 'statement' }
+    return { poison, failure }
+  }
+  // A statement that stored other rows is a good one by now: it was none, perhaps, when the first ones failed.
+  for (const { item } of failure === undefined ? suspects : []) {
+    try {
+      await write([item])
+    } catch (error) {
+      const fault = faultOf(error)
+      if (fault !== 'passing') poison.push({ item, error })
+      else failure = { error, fault }
+    }
+  }
+  return { poison, failure }
+}
+
+function halves<Item>(items: readonly Item[]): [readonly Item[], readonly Item[]] {
+  const middle = items.length >> 1
+  return [items.slice(0, middle), items.slice(middle)]
+}

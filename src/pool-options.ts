@@ -1,0 +1,114 @@
+/**
+ * The options of a storage and of one call, and their checks.
+ *
+ * @module
+ */
+import { checkPragmas, type OnConnection, type Pragmas } from './connection-init.ts'
+import type { Connector } from './connector.ts'
+import { ConfigError } from './errors.ts'
+import { type Lane, lanesByUrgency } from './lanes.ts'
+import type { Clock } from './lock-wait.ts'
+import { checkLockTimeout } from './retry.ts'
+import type { IntegerBinding, IntegerReading } from './values.ts'
+
+/** How a storage behaves, whatever its connector. */
+export interface PoolOptions {
+  readonly connector: Connector
+  /**
+   * How long a write may wait for the lock, from the call on, in milliseconds: for all lanes, or lane by lane.
+   * @default {{ control: 30_000, normal: 30_000, background: 60_000 }}
+   */
+  readonly lockTimeoutMs?: number | Readonly<Partial<Record<Lane, number>>>
+  /**
+   * How long `close()` lets buffers flush, and queued writes and open transactions finish.
+   * @default {the longest lockTimeoutMs of the normal lane and the buffers, + 1_000}
+   */
+  readonly drainTimeoutMs?: number
+  /** Pragmas for every connection, over the defaults of the contract (C1). */
+  readonly pragmas?: Pragmas
+  /** Runs after the pragmas on every physical connection, and again after each reset. */
+  readonly onConnection?: OnConnection
+  /** Writes that may wait at once; one more rejects with {@linkcode QueueFullError}. @default {100_000} */
+  readonly maxQueuedWrites?: number
+  /** Readers at most: one standing, the others for streams and read-only transactions. @default {4} */
+  readonly maxReaders?: number
+  /** Prepared statements kept per connection. @default {256} */
+  readonly maxCachedStatements?: number
+  /** How integers beyond 2^53 are read: as bigint (`auto`), all as bigint, or as an error (`strict`). @default {'auto'} */
+  readonly integers?: IntegerReading
+  /** How integral numbers are bound: as INTEGER everywhere, or as the driver would. @default {'integer'} */
+  readonly integerBinding?: IntegerBinding
+  /** Told once per process about what is dangerous here. @default {console.warn} */
+  readonly onWarning?: (message: string) => void
+  /** Time and chance, for tests. */
+  readonly clock?: Clock
+}
+
+/** How one call may wait. */
+export interface WaitOptions {
+  /** How urgent the write is. @default {'normal'} */
+  readonly lane?: Lane
+  /** Overrides the storage's `lockTimeoutMs` for this call. */
+  readonly lockTimeoutMs?: number
+  /** Ends the wait; once the transaction has begun it has no effect. */
+  readonly signal?: AbortSignal
+}
+
+/** The budget of each lane. */
+export function lockTimeoutsOf({ lockTimeoutMs = {} }: PoolOptions): Readonly<Record<Lane, number>> {
+  if (typeof lockTimeoutMs !== 'object') {
+    return { control: lockTimeoutMs, normal: lockTimeoutMs, background: lockTimeoutMs }
+  }
+  return { control: 30_000, normal: 30_000, background: 60_000, ...lockTimeoutMs }
+}
+
+/**
+ * A bad option throws before anything is opened (contract C1).
+ *
+ * @throws {ConfigError | RangeError} Naming the option and its value.
+ */
+export function checkOptions(options: PoolOptions): void {
+  if (typeof options.connector?.connect !== 'function') {
+    throw new ConfigError(
+      "Cannot open storage without a connector: pass one, or use openStorage of 'unbusy/auto'",
+    )
+  }
+  checkPragmas(options.pragmas ?? {})
+  for (const [lane, lockTimeoutMs] of Object.entries(lockTimeoutsOf(options))) {
+    checkLane('Cannot open storage as each key of lockTimeoutMs', lane)
+    checkLockTimeout(lockTimeoutMs)
+  }
+  checkInteger('maxQueuedWrites', options.maxQueuedWrites, 1)
+  checkInteger('drainTimeoutMs', options.drainTimeoutMs, 0)
+  checkInteger('maxReaders', options.maxReaders, 2)
+  checkInteger('maxCachedStatements', options.maxCachedStatements, 0)
+  checkWord('integers', options.integers, ['auto', 'bigint', 'strict'])
+  checkWord('integerBinding', options.integerBinding, ['integer', 'driver'])
+  checkFunction('onConnection', options.onConnection)
+  checkFunction('onWarning', options.onWarning)
+}
+
+/** @throws {ConfigError} If there is no such lane; `what` is the start of the sentence. */
+export function checkLane(what: string, lane: string): void {
+  if ((lanesByUrgency as readonly string[]).includes(lane)) return
+  throw new ConfigError(`${what} must be one of ${lanesByUrgency.join(', ')}: current value is ${lane}`)
+}
+
+function checkInteger(name: string, value: number | undefined, least: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= least)) return
+  throw new RangeError(
+    `Cannot open storage as ${name} must be an integer >= ${least}: current value is ${value}`,
+  )
+}
+
+function checkWord(name: string, value: string | undefined, words: readonly string[]): void {
+  if (value === undefined || words.includes(value)) return
+  throw new ConfigError(
+    `Cannot open storage as ${name} must be one of ${words.join(', ')}: current value is ${value}`,
+  )
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return
+  throw new ConfigError(`Cannot open storage as ${name} must be a function: it is of type ${typeof value}`)
+}

@@ -1,0 +1,84 @@
+/**
+ * What the write queue orders: statements that may share a transaction with their neighbours, or work that has the
+ * writer for itself.
+ *
+ * @module
+ */
+import type { PatientConnection } from './connection.ts'
+import type { StatementResult } from './connector.ts'
+import type { Lane, LaneUnit } from './lanes.ts'
+import type { LockWait } from './lock-wait.ts'
+import type { RoutedStatement } from './statement.ts'
+
+/**
+ * Work that shares the writer with nobody. It takes the lock, or does everything: met by a busy lock it must have
+ * changed nothing, and is called again.
+ */
+export type ExclusiveWork = (writer: PatientConnection) => Promise<ExclusiveResult>
+
+/** What exclusive work came to. */
+export interface ExclusiveResult {
+  /** Tells the caller, once the unit has left the queue. */
+  settle(): void
+  /** Awaited before the writer goes on to the next unit. */
+  readonly until?: Promise<void>
+}
+
+/** One caller's place in the queue. */
+export class WriteUnit implements LaneUnit {
+  readonly wait: LockWait
+  /** Statements, committed together and with their neighbours; or work of its own kind. */
+  readonly work: readonly RoutedStatement[] | ExclusiveWork
+  readonly resolve: (results: StatementResult[]) => void
+  readonly reject: (error: unknown) => void
+  /** The sentence of its OuterWriteError. */
+  readonly whatIfOuter: string
+  isWaiting = true
+  /** Why it has to leave, decided while it was being tried: that shows once the try is over. */
+  leftBy: { readonly error: unknown } | undefined
+  isTried = false
+  /** How often the queue had asked for the lock before it entered. */
+  attemptsBefore = 0
+  /** Stops what watches over it (signal, outer write); called once, when it leaves the queue. */
+  onLeave: (() => void) | undefined
+  /** What the statements answered; final only once the group's COMMIT is through. */
+  results: StatementResult[] | undefined
+  error: unknown
+
+  constructor(
+    work: readonly RoutedStatement[] | ExclusiveWork,
+    wait: LockWait,
+    whatIfOuter: string,
+    resolve: (results: StatementResult[]) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.work = work
+    this.wait = wait
+    this.whatIfOuter = whatIfOuter
+    this.resolve = resolve
+    this.reject = reject
+  }
+
+  get lane(): Lane {
+    return this.wait.lane
+  }
+
+  get enteredAtMs(): number {
+    return this.wait.startedAtMs
+  }
+
+  get isExclusive(): boolean {
+    return typeof this.work === 'function'
+  }
+
+  /** The statements of a unit that is not exclusive. */
+  get statements(): readonly RoutedStatement[] {
+    return this.work as readonly RoutedStatement[]
+  }
+
+  /** Tells the caller what its statements came to. */
+  settle(): void {
+    if (this.results === undefined) this.reject(this.error)
+    else this.resolve(this.results)
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Works off what waits for the writer: asks for the lock on behalf of all, then runs one unit, or a group of them
+ * (contract C5). While the lock is held elsewhere, what waits grows into a bigger group instead of more attempts.
+ *
+ * @module
+ */
+import type { PatientConnection } from './connection.ts'
+import type { StatementResult } from './connector.ts'
+import { DeferredKeys } from './deferred-keys.ts'
+import { commitGroup } from './group-commit.ts'
+import type { Clock, LockWait } from './lock-wait.ts'
+import type { WaitingUnits } from './waiting-units.ts'
+import type { WriteUnit } from './write-unit.ts'
+
+/** How long the writer may work without giving timers and I/O a turn. */
+const maxBurstMs = 5
+
+/** What the pump works with. */
+export interface WriterPumpHost {
+  readonly writer: PatientConnection
+  readonly clock: Clock
+  readonly waiting: WaitingUnits
+  /** The one wait that asks for the lock on behalf of all. */
+  readonly lockWait: LockWait
+  /** Whether the writer may see schemas other than main. */
+  readonly hasOtherSchemas: () => boolean
+  nextTurn(): Promise<void>
+}
+
+/** What is left to do with the lock; answers how many units it was for. */
+type Rest = () => Promise<number>
+
+/** One loop over the units that wait; it ends when there are none. */
+export class WriterPump {
+  readonly #host: WriterPumpHost
+  readonly #deferredKeys: DeferredKeys
+  /** The units of the group that runs, or ran last. */
+  readonly #group: WriteUnit[] = []
+  #isRunning = false
+  /** Units have been running since then, and the event loop has not turned. */
+  #burstSinceMs: number | undefined
+  #onIdle: (() => void)[] = []
+  #lockCycles = 0
+  #largestGroup = 0
+
+  constructor(host: WriterPumpHost) {
+    this.#host = host
+    this.#deferredKeys = new DeferredKeys(host.hasOtherSchemas)
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning
+  }
+
+  /** How often the lock was taken. */
+  get lockCycles(): number {
+    return this.#lockCycles
+  }
+
+  /** The most units that shared a lock cycle. */
+  get largestGroup(): number {
+    return this.#largestGroup
+  }
+
+  /** The units of the group that runs now. */
+  get group(): readonly WriteUnit[] {
+    return this.#isRunning ? [...this.#group] : []
+  }
+
+  /** Resolves once nothing has the writer and nothing waits for it. */
+  drained(): Promise<void> {
+    if (!this.#isRunning) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve)
+    })
+  }
+
+  /** Begins in the caller's turn: the first write of an idle storage may be through when this returns. */
+  start(): void {
+    if (!this.#isRunning) void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    const { writer, waiting, lockWait } = this.#host
+    if (this.#runAtOnce()) {
+      // Who writes in the same turn waits together, instead of being the first of an idle storage each.
+      await undefined
+      if (waiting.count > 1 || this.#isBurstOver) await this.#host.nextTurn()
+    }
+    // Asked here and not of the last try: a unit may have come while its answer was on the way.
+    while (waiting.count > 0) {
+      this.#beginBurst()
+      const rest = await writer
+        .withLock(lockWait, this.#tryFirst)
+        .catch((error) => this.#reject(waiting.first(), error))
+      if (rest === undefined) continue
+      const unitCount = await rest()
+      // Where there is a crowd, or was one, more of it come in a moment: a turn lets them join the next group. A single
+      // caller who writes again and again must not pay for one each time.
+      if (waiting.count > 1 || unitCount > 1 || this.#isBurstOver) await this.#host.nextTurn()
+    }
+    waiting.rest()
+    this.#isRunning = false
+    for (const onIdle of this.#onIdle.splice(0)) onIdle()
+  }
+
+  /**
+   * Synchronous drivers resolve in microtasks: without this, timers, I/O and native finalizers would starve, also while
+   * one caller awaits write after write, for each of which the queue is idle.
+   */
+  #beginBurst(): void {
+    if (this.#burstSinceMs !== undefined) return
+    this.#burstSinceMs = this.#host.clock.now()
+    void this.#host.nextTurn().then(() => {
+      this.#burstSinceMs = undefined
+    })
+  }
+
+  /** The first write of an idle storage, where nothing has to be awaited for it; if the lock is free. */
+  #runAtOnce(): boolean {
+    const { waiting, writer, lockWait } = this.#host
+    const first = waiting.first()
+    if (first === undefined || !writer.runsAtOnce) return false
+    this.#beginBurst()
+    try {
+      if (!this.#runLone(first)) return false
+    } catch (error) {
+      if (writer.isBusy(error)) return false
+      void this.#reject(first, error)
+    }
+    lockWait.attempts++
+    return true
+  }
+
+  get #isBurstOver(): boolean {
+    return this.#burstSinceMs !== undefined && this.#host.clock.now() - this.#burstSinceMs >= maxBurstMs
+  }
+
+  /** A write that waits alone needs no transaction around it. Throws what the driver does; nothing has changed then. */
+  #runLone(unit: WriteUnit): boolean {
+    const { writer, waiting } = this.#host
+    if (waiting.count > 1 || unit.isExclusive || !writer.runsAtOnce) return false
+    const [statement, second] = unit.statements
+    if (statement === undefined || second !== undefined) return false
+    unit.results = [writer.run(statement) as StatementResult]
+    this.#finish(unit)
+    unit.settle()
+    return true
+  }
+
+  /**
+   * Tries to get the lock for the unit whose turn it is. Throws what a busy lock throws; nothing has changed then.
+   *
+   * @returns What is left to do with the lock, or `undefined` if nothing waits.
+   */
+  readonly #tryFirst = async (): Promise<Rest | undefined> => {
+    const { writer, waiting } = this.#host
+    const first = waiting.first()
+    if (first === undefined) return undefined
+    first.isTried = true
+    try {
+      if (typeof first.work === 'function') {
+        const { settle, until } = await first.work(writer)
+        this.#finish(first)
+        settle()
+        return async () => {
+          await until
+          return 1
+        }
+      }
+      if (this.#runLone(first)) return nothing
+      await writer.tryBegin('immediate')
+      return this.#commitGroup
+    } catch (error) {
+      if (!writer.isBusy(error)) return this.#reject(first, error)
+      this.#giveUpLate(first)
+      throw error
+    } finally {
+      first.isTried = false
+    }
+  }
+
+  /** Who had to leave while the lock was being asked for leaves now; so does one whose budget was for one try only. */
+  #giveUpLate(first: WriteUnit): void {
+    first.isTried = false
+    const { waiting, clock } = this.#host
+    if (first.leftBy !== undefined) waiting.giveUp(first, first.leftBy.error)
+    else if (first.wait.deadlineMs <= clock.now()) waiting.expire()
+  }
+
+  /** What is not a busy lock is the fault of the unit itself, or of the connection that could not be opened for it. */
+  async #reject(unit: WriteUnit | undefined, error: unknown): Promise<Rest> {
+    // Taken before anything is awaited: meanwhile a more urgent one may come, and would be the first.
+    if (unit !== undefined) this.#host.waiting.take(unit)
+    await this.#host.writer.rollback()
+    unit?.reject(error)
+    return nothing
+  }
+
+  readonly #commitGroup = async (): Promise<number> => {
+    const { writer, waiting } = this.#host
+    const units = this.#group
+    units.length = 0
+    let maxUnits = waiting.count
+    try {
+      if (maxUnits > 1 && (await this.#deferredKeys.exist(writer))) maxUnits = 1
+    } catch (error) {
+      return (await this.#reject(waiting.first(), error))()
+    }
+    await commitGroup(writer, units, this.#takeStatements, maxUnits)
+    this.#countCycle(units.length)
+    for (const unit of units) unit.settle()
+    return units.length
+  }
+
+  /** The next unit, if it may share a transaction. */
+  readonly #takeStatements = (): WriteUnit | undefined => {
+    const { waiting } = this.#host
+    const unit = waiting.first()
+    if (unit === undefined || unit.isExclusive) return undefined
+    waiting.take(unit)
+    return unit
+  }
+
+  #finish(unit: WriteUnit): void {
+    this.#host.waiting.take(unit)
+    this.#countCycle(1)
+  }
+
+  /** Counted before the callers hear of it, so that they find themselves in the figures. */
+  #countCycle(unitCount: number): void {
+    this.#lockCycles++
+    if (unitCount > this.#largestGroup) this.#largestGroup = unitCount
+  }
+}
+
+const nothing: Rest = async () => 1
