@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { readdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { sql } from 'kysely'
 import { type Storage, StorageClosedError } from 'unbusy'
 import { holdLock } from 'unbusy/testing'
 import { expect } from 'vitest'
 import { peerCommand } from '../processes/peer.ts'
 import { type AnyDatabase, describeContract } from './case.ts'
-import { addNote, createNotes, notes, rejection } from './note.ts'
+import { databaseFiles } from './database-files.ts'
+import { addNote, createNotes, notes, nothingLost, rejection } from './note.ts'
 
 /** How many of the calls are answered; the others must be refused. Called before the close: a refusal comes early. */
 async function answered(calls: readonly Promise<unknown>[]): Promise<number> {
@@ -43,7 +42,7 @@ function readOnly({ db }: Storage<AnyDatabase>): Promise<number> {
 describeContract('close races', [
   {
     name: 'C15 close() in one turn with writes, reads, streams and read-only transactions',
-    async run({ open, path, peer }) {
+    async run({ connector, open, path, peer }) {
       const storage = await open()
       await createNotes(storage.db, ...Array.from({ length: 20 }, (_, index) => `${index}`))
       const writes = answered(Array.from({ length: 50 }, (_, index) => addNote(storage.db, `new ${index}`)))
@@ -55,11 +54,11 @@ describeContract('close races', [
 
       const report = await storage.close()
 
-      expect(report).toEqual({ rejectedWrites: 0, revokedTransactions: 0, unfinishedReads: 0 })
+      expect(report).toEqual(nothingLost)
       const written = await writes
       await reads
       expect(storage.stats()).toMatchObject({ openReaders: 0, queuedWrites: 0 })
-      expect(await readdir(dirname(path))).toEqual(['case.db'])
+      expect(await databaseFiles({ connector, path })).toEqual(['case.db'])
       expect(await peer('select count(*) as n from note')).toEqual([{ n: 20 + written }])
     },
   },
@@ -85,7 +84,7 @@ describeContract('close races', [
         await crowd
         expect(storage.stats().openReaders).toBe(0)
         // libSQL gives its files back when the garbage of its statements is collected, at the latest with the process.
-        if (connector !== 'libsql') expect(await readdir(dirname(path))).toEqual(['case.db'])
+        if (connector !== 'libsql') expect(await databaseFiles({ connector, path })).toEqual(['case.db'])
       }
       expect(await peer('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }])
     },
@@ -109,18 +108,14 @@ describeContract('close races', [
   {
     name: 'C15 a stream that goes on after drainTimeoutMs is reported, ends well, and its reader closes then',
     not: { libsql: 'its streams are read at once, so no reader is held' },
-    async run({ open, path }) {
+    async run({ connector, open, path }) {
       const storage = await open({ drainTimeoutMs: 30 })
       await createNotes(storage.db, 'a', 'b', 'c')
       const texts: string[] = []
 
       for await (const { text } of storage.db.selectFrom('note').select('text').orderBy('id').stream(1)) {
         if (texts.length === 0) {
-          expect(await storage.close()).toEqual({
-            rejectedWrites: 0,
-            revokedTransactions: 0,
-            unfinishedReads: 1,
-          })
+          expect(await storage.close()).toEqual({ ...nothingLost, unfinishedReads: 1 })
           expect(storage.stats().openReaders).toBe(1)
         }
         texts.push(text)
@@ -128,12 +123,12 @@ describeContract('close races', [
 
       expect(texts).toEqual(['a', 'b', 'c'])
       expect(storage.stats().openReaders).toBe(0)
-      expect(await readdir(dirname(path))).toEqual(['case.db'])
+      expect(await databaseFiles({ connector, path })).toEqual(['case.db'])
     },
   },
   {
     name: 'C15 close() while a reader opens: its read is answered, and it is closed',
-    async run({ open, path }) {
+    async run({ connector, open, path }) {
       const gate = Promise.withResolvers<void>()
       const opening = Promise.withResolvers<void>()
       const storage = await open({
@@ -150,10 +145,10 @@ describeContract('close races', [
       const closing = storage.close()
       gate.resolve()
 
-      expect(await closing).toEqual({ rejectedWrites: 0, revokedTransactions: 0, unfinishedReads: 0 })
+      expect(await closing).toEqual(nothingLost)
       expect(await read).toEqual(['a'])
       expect(storage.stats().openReaders).toBe(0)
-      expect(await readdir(dirname(path))).toEqual(['case.db'])
+      expect(await databaseFiles({ connector, path })).toEqual(['case.db'])
     },
   },
   {
@@ -209,7 +204,7 @@ describeContract('close races', [
       const report = await storage.close()
 
       expect(performance.now() - startedAt).toBeLessThan(3_000)
-      expect(report).toEqual({ rejectedWrites: 1, revokedTransactions: 1, unfinishedReads: 0 })
+      expect(report).toEqual({ ...nothingLost, rejectedWrites: 1, revokedTransactions: 1 })
       expect(await transaction).toBeInstanceOf(StorageClosedError)
       expect(await alone).toBeInstanceOf(StorageClosedError)
       await lock.release()
@@ -228,7 +223,7 @@ describeContract('close races', [
       const report = await storage.close()
 
       expect(performance.now() - startedAt).toBeLessThan(3_000)
-      expect(report).toEqual({ rejectedWrites: 1, revokedTransactions: 0, unfinishedReads: 0 })
+      expect(report).toEqual({ ...nothingLost, rejectedWrites: 1 })
       expect(await alone).toBeInstanceOf(StorageClosedError)
       await lock.release()
       expect(await peer('select text from note')).toEqual([{ text: 'a' }])

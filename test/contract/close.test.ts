@@ -3,21 +3,13 @@
  *
  * @module
  */
-import { readdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { Kysely } from 'kysely'
 import { StorageClosedError, UnbusyDialect } from 'unbusy'
 import { expect } from 'vitest'
 import { type AnyDatabase, type CaseContext, describeContract } from './case.ts'
+import { databaseFiles } from './database-files.ts'
 import { connectorTo } from './matrix.ts'
-import { addNote, createNotes, notes, rejection } from './note.ts'
-
-const nothingLost = { rejectedWrites: 0, revokedTransactions: 0, unfinishedReads: 0 }
-
-/** The names of the files beside the database, itself included. */
-function files({ path }: CaseContext): Promise<string[]> {
-  return readdir(dirname(path))
-}
+import { addNote, createNotes, notes, nothingLost, rejection } from './note.ts'
 
 /** The texts that another process sees. */
 async function committed({ peer }: CaseContext): Promise<unknown[]> {
@@ -36,7 +28,7 @@ describeContract('close', [
       expect(await storage.close()).toEqual(nothingLost)
 
       await Promise.all(writes)
-      expect(await files(context)).toEqual(['case.db'])
+      expect(await databaseFiles(context)).toEqual(['case.db'])
       expect(await context.peer('pragma busy_timeout = 0', 'begin immediate')).toEqual([])
       expect(await committed(context)).toEqual(texts)
     },
@@ -71,9 +63,9 @@ describeContract('close', [
           await addNote(trx, 'revoked')
           queued.push(rejection(addNote(storage.db, 'queued')), rejection(storage.write(async () => {})))
           expect(await storage.close()).toEqual({
+            ...nothingLost,
             rejectedWrites: 2,
             revokedTransactions: 1,
-            unfinishedReads: 0,
           })
           expect(await rejection(notes(trx))).toBeInstanceOf(StorageClosedError)
           await addNote(trx, 'too late')
@@ -82,7 +74,7 @@ describeContract('close', [
 
       expect(error).toBeInstanceOf(StorageClosedError)
       for (const each of queued) expect(await each).toBeInstanceOf(StorageClosedError)
-      expect(await files(context)).toEqual(['case.db'])
+      expect(await databaseFiles(context)).toEqual(['case.db'])
       expect(await committed(context)).toEqual([])
     },
   },
@@ -154,7 +146,7 @@ describeContract('close', [
         inner = used
       }
       expect(inner.isClosed).toBe(true)
-      expect(await files(context)).toEqual(['case.db'])
+      expect(await databaseFiles(context)).toEqual(['case.db'])
     },
   },
   {
@@ -171,7 +163,7 @@ describeContract('close', [
 
       await db.destroy()
 
-      expect(await files(context)).toEqual(['case.db'])
+      expect(await databaseFiles(context)).toEqual(['case.db'])
       expect(await committed(context)).toEqual(['plain'])
     },
   },

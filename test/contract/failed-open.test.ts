@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { readdir, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { writeFile } from 'node:fs/promises'
 import { type Connector, openStorage, type StorageOptions } from 'unbusy'
 import { expect } from 'vitest'
 import { describeContract } from './case.ts'
+import { databaseFiles } from './database-files.ts'
 import { connectorTo } from './matrix.ts'
 import { createNotes, notes, rejection } from './note.ts'
 
@@ -78,7 +78,7 @@ describeContract('failed opening', [
 
       expect(counted.open()).toBe(0)
       expect(counted.closes()).toBe(1)
-      expect(await readdir(dirname(path))).toEqual(['case.db'])
+      expect(await databaseFiles({ connector, path })).toEqual(['case.db'])
     },
   },
 ])

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Kysely, sql } from 'kysely'
+import type { CloseReport } from 'unbusy'
 import type { AnyDatabase } from './case.ts'
 
 /** Creates the table `note` with rows of these texts; the ids count from 1. */
@@ -36,4 +37,13 @@ export async function rejection(promise: Promise<unknown>): Promise<Error> {
   )
   if ('error' in settled) return settled.error
   throw new Error(`It resolved with ${JSON.stringify(settled.value)} and should have rejected`)
+}
+
+/** The report of a close() that drained everything. */
+export const nothingLost: CloseReport = {
+  rejectedWrites: 0,
+  revokedTransactions: 0,
+  unfinishedReads: 0,
+  unflushedValues: 0,
+  unwrittenRows: 0,
 }

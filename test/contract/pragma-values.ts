@@ -9,6 +9,7 @@ export interface PragmaValues {
   readonly foreign_keys: number
   readonly journal_size_limit: number
   readonly cache_size: number
+  readonly temp_store: number
   readonly query_only: number
 }
 
@@ -18,6 +19,7 @@ const names = [
   'foreign_keys',
   'journal_size_limit',
   'cache_size',
+  'temp_store',
   'query_only',
 ]
 const columns = names.map((name) => `(select ${name} from pragma_${name}) as ${name}`).join(', ')

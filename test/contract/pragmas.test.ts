@@ -13,6 +13,7 @@ const writer: Partial<PragmaValues> = {
   synchronous: 1,
   foreign_keys: 1,
   journal_size_limit: 16 * 1024 * 1024,
+  temp_store: 2,
   query_only: 0,
 }
 const reader: Partial<PragmaValues> = { busy_timeout: 0, journal_mode: 'wal', query_only: 1 }

@@ -56,6 +56,23 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'PRAGMA defer_foreign_keys is refused on db, where it would be for the transaction of somebody else',
+    async run({ open }) {
+      const { db } = await open()
+      await sql`create table parent (id integer primary key)`.execute(db)
+      await sql`create table child (parent_id references parent (id))`.execute(db)
+      await expect(sql`pragma defer_foreign_keys = on`.execute(db)).rejects.toThrow(TransactionControlError)
+
+      await db.transaction().execute(async (trx) => {
+        await sql`pragma defer_foreign_keys = on`.execute(trx)
+        await sql`insert into child values (1)`.execute(trx)
+        await sql`insert into parent values (1)`.execute(trx)
+      })
+
+      expect((await sql`select parent_id from child`.execute(db)).rows).toEqual([{ parent_id: 1 }])
+    },
+  },
+  {
     name: 'a statement that nobody knows goes to the writer, and SQLite says what is wrong with it',
     async run({ open }) {
       const { db } = await open()

@@ -89,18 +89,22 @@ describeContract('storage', [
     name: 'stats() tells what waits and what is open',
     async run({ open, connector }) {
       const storage = await open()
-      expect(storage.stats()).toEqual({ connector, queuedWrites: 0, openReaders: 0 })
+      const nothingWaits = { queuedWrites: 0, queuedByLane: { control: 0, normal: 0, background: 0 } }
+      const nothingRan = { lockCycles: 0, lockAttempts: 0, largestGroup: 0 }
+      expect(storage.stats()).toEqual({ connector, ...nothingWaits, ...nothingRan, openReaders: 0 })
       await createNotes(storage.db)
       let inside: Promise<unknown> | undefined
 
       await storage.write(async () => {
         inside = Promise.all([addNote(storage.db, 'a'), addNote(storage.db, 'b')])
-        expect(storage.stats().queuedWrites).toBe(2)
+        expect(storage.stats()).toMatchObject({ queuedWrites: 2, queuedByLane: { normal: 2 } })
       })
       await inside
 
       expect(await notes(storage.db)).toEqual(['a', 'b'])
-      expect(storage.stats()).toEqual({ connector, queuedWrites: 0, openReaders: 1 })
+      // One for the table, one for the transaction, one for both that waited behind it.
+      const figures = { lockCycles: 3, lockAttempts: 3, largestGroup: 2 }
+      expect(storage.stats()).toEqual({ connector, ...nothingWaits, ...figures, openReaders: 1 })
     },
   },
   {

@@ -148,7 +148,16 @@ describe('waitForLock', () => {
     const clock = testClock()
     const wait = startLockWait(clock, 1_000, AbortSignal.abort('left'))
     await clock.advance(900)
-    expect(restartLockWait(wait)).toMatchObject({ startedAtMs: 900, deadlineMs: 1_900, signal: undefined })
+    const restarted = restartLockWait(wait)
+    expect(restarted).toMatchObject({ startedAtMs: 900, deadlineMs: 1_900 })
+    expect(restarted.signal).toBeUndefined()
+  })
+
+  it('starts it again once, not for every COMMIT of the same work', async () => {
+    const clock = testClock()
+    const restarted = restartLockWait(startLockWait(clock, 1_000), 500)
+    await clock.advance(900)
+    expect(restartLockWait(restarted)).toMatchObject({ startedAtMs: 500, deadlineMs: 1_500 })
   })
 })
 

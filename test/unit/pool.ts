@@ -6,7 +6,8 @@
 import { type Connector, OpenError } from 'unbusy'
 import { type TestClock, testClock } from 'unbusy/testing'
 import { onTestFinished } from 'vitest'
-import { ConnectionPool, type PoolOptions } from '../../src/pool.ts'
+import { ConnectionPool } from '../../src/pool.ts'
+import type { PoolOptions } from '../../src/pool-options.ts'
 import { connectorNames, connectorTo } from '../contract/matrix.ts'
 
 export interface TestPool {

@@ -24,7 +24,7 @@ describe('WriteQueue', () => {
     const { queue } = pool
     const log: string[] = []
     const unit = (name: string): Promise<void> =>
-      queue.add(pool.startWait(), async () => {
+      queue.exclusive(pool.startWait(), async () => {
         log.push(`${name} starts`)
         await turn()
         log.push(`${name} ends`)
@@ -52,12 +52,13 @@ describe('WriteQueue', () => {
     }
 
     const settled = await Promise.allSettled([
-      pool.queue.add(pool.startWait(), fail),
+      pool.queue.exclusive(pool.startWait(), fail),
       pool.queue.own(pool.startWait(), fail),
-      pool.queue.add(pool.startWait(), async () => 'fine'),
+      pool.queue.exclusive(pool.startWait(), async () => 'fine'),
     ])
 
     expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled'])
+    await pool.queue.drained()
     expect(pool.queue.isBusy).toBe(false)
   })
 
@@ -68,7 +69,7 @@ describe('WriteQueue', () => {
     let hasRun = false
     let error: unknown
     pool.queue
-      .add(pool.startWait({ lockTimeoutMs: 2_000 }), async () => {
+      .exclusive(pool.startWait({ lockTimeoutMs: 2_000 }), async () => {
         hasRun = true
       })
       .catch((reason) => {
@@ -97,7 +98,7 @@ describe('WriteQueue', () => {
     const ended: number[] = []
     const waits = Array.from({ length: 1_000 }, (_, index) => 1_000 + ((index * 7) % 1_000))
     const units = waits.map((lockTimeoutMs) =>
-      pool.queue.add(pool.startWait({ lockTimeoutMs }), nothing).catch(() => ended.push(clock.now())),
+      pool.queue.exclusive(pool.startWait({ lockTimeoutMs }), nothing).catch(() => ended.push(clock.now())),
     )
 
     expect(clock.pending).toBe(1)
@@ -111,6 +112,7 @@ describe('WriteQueue', () => {
     lease.release()
     await Promise.all(units)
     expect(ended.length).toBe(500)
+    await pool.queue.drained()
     expect(clock.pending).toBe(0)
   })
 
@@ -124,8 +126,8 @@ describe('WriteQueue', () => {
     const count = async (): Promise<void> => {
       runs++
     }
-    const aborted = rejection(pool.queue.add(pool.startWait({ signal: controller.signal }), count))
-    const done = pool.queue.add(pool.startWait({ signal: kept.signal }), count)
+    const aborted = rejection(pool.queue.exclusive(pool.startWait({ signal: controller.signal }), count))
+    const done = pool.queue.exclusive(pool.startWait({ signal: kept.signal }), count)
 
     controller.abort(new Error('enough'))
     expect(await aborted).toMatchObject({ message: 'enough' })
@@ -143,7 +145,7 @@ describe('WriteQueue', () => {
     const { pool, clock } = test
     const lease = await hold(test)
     let isDone = false
-    const unit = pool.queue.add(pool.startWait(), nothing).finally(() => {
+    const unit = pool.queue.exclusive(pool.startWait(), nothing).finally(() => {
       isDone = true
     })
 
@@ -183,7 +185,7 @@ describe('WriteQueue', () => {
     await vanish(held, 1_900)
 
     lease.release()
-    await pool.queue.add(pool.startWait(), nothing)
+    await pool.queue.exclusive(pool.startWait(), nothing)
   })
 
   it('holds nothing of units that ran, while others still wait', async () => {
@@ -192,10 +194,10 @@ describe('WriteQueue', () => {
     const units = Array.from({ length: 10_000 }, () => {
       const payload = { bytes: new Uint8Array(1) }
       held.push(new WeakRef(payload))
-      return pool.queue.add(pool.startWait(), async () => void payload.bytes)
+      return pool.queue.exclusive(pool.startWait(), async () => void payload.bytes)
     })
     const last = pool.queue.own(pool.startWait(), nothing)
-    pool.queue.add(pool.startWait(), nothing).catch(() => {})
+    pool.queue.exclusive(pool.startWait(), nothing).catch(() => {})
     await Promise.all(units)
     const lease = await last
 
@@ -210,7 +212,7 @@ describe('WriteQueue', () => {
     const timer = setInterval(() => ticks++, 1)
 
     for (const endMs = performance.now() + 300; performance.now() < endMs; ) {
-      await pool.queue.add(pool.startWait(), nothing)
+      await pool.queue.exclusive(pool.startWait(), nothing)
     }
     clearInterval(timer)
 
@@ -224,7 +226,7 @@ function giveUpMany({ pool }: TestPool, count: number): WeakRef<object>[] {
   const held = Array.from({ length: count }, () => {
     const payload = { bytes: new Uint8Array(1) }
     pool.queue
-      .add(pool.startWait({ signal: controller.signal }), async () => void payload.bytes)
+      .exclusive(pool.startWait({ signal: controller.signal }), async () => void payload.bytes)
       .catch(() => {})
     return new WeakRef(payload)
   })

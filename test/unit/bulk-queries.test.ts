@@ -1,0 +1,49 @@
+/**
+ * How rows are put into statements.
+ *
+ * @module
+ */
+import { expect, it } from 'vitest'
+import { queriesOf } from '../../src/bulk-queries.ts'
+import { BulkRows } from '../../src/bulk-rows.ts'
+
+function statementsOf(given: readonly object[]): string[] {
+  const rules = { table: 't', key: ['id'], required: ['id'], keyIsEnough: true } as const
+  const rows = new BulkRows({ ...rules, duplicates: 'apart', integers: 'integer' })
+  for (const row of given) rows.add(row)
+  const queries = queriesOf(rows.rows, ({ columns }, rowCount) => ({
+    sql: `${columns.join()} ${rowCount}`,
+    parameters: [],
+  }))
+  return queries.map(({ sql }) => sql)
+}
+
+it('queriesOf() puts any number of rows into one JSON text', () => {
+  const rows = Array.from({ length: 5_000 }, (_, id) => ({ id, value: 'x' }))
+
+  expect(statementsOf(rows)).toEqual(['id,value json'])
+})
+
+it('queriesOf() cuts a JSON text that would become longer than a string can be', () => {
+  const rows = Array.from({ length: 600 }, (_, id) => ({ id, value: 'x'.repeat(60_000) }))
+
+  expect(statementsOf(rows)).toEqual(['id,value json', 'id,value json', 'id,value json'])
+})
+
+it('queriesOf() takes parameters in chunks of 256, 32 and 1 rows where JSON is not exact', () => {
+  const rows = Array.from({ length: 323 }, (_, id) => ({ id, value: 0.1 }))
+
+  expect(statementsOf(rows)).toEqual(['256', '32', '32', '1', '1', '1'].map((size) => `id,value ${size}`))
+})
+
+it('queriesOf() keeps rows of one key apart and in their order, and puts the others together', () => {
+  const rows = [
+    { id: 1, a: 1 },
+    { id: 1, b: 1 },
+    { id: 2, a: 1 },
+    { b: 2, id: 3 },
+    { id: 1, a: 2 },
+  ]
+
+  expect(statementsOf(rows)).toEqual(['id,a json', 'id,b json', 'id,b json', 'id,a json'])
+})

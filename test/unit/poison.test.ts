@@ -1,0 +1,80 @@
+/**
+ * `faultOf()` by class and code, and `writeIsolating()` on random sets of bad items.
+ *
+ * @module
+ */
+import fc from 'fast-check'
+import {
+  BulkWriteError,
+  ConstraintError,
+  InvalidStatementError,
+  LockTimeoutError,
+  QueueFullError,
+  SqliteError,
+  StorageClosedError,
+} from 'unbusy'
+import { describe, expect, test } from 'vitest'
+import { type Fault, faultOf, writeIsolating } from '../../src/poison.ts'
+
+const failure = { start: 1_000, end: 2_000, total: 3_000, changes: 1_000 }
+const report = { waitedMs: 1, attempts: 1 }
+const locked = new LockTimeoutError('The database stayed locked', report, {
+  cause: new SqliteError('database is locked', 5),
+})
+const refused = new ConstraintError('UNIQUE constraint failed', 2067)
+
+const faults: readonly (readonly [error: unknown, Fault])[] = [
+  [refused, 'row'],
+  [new InvalidStatementError('Cannot bind parameter 1 as it is undefined'), 'row'],
+  [new SqliteError('string or blob too big', 18), 'row'],
+  [new SqliteError('datatype mismatch', 20), 'row'],
+  [new BulkWriteError(failure, { cause: refused }), 'row'],
+  [Object.assign(new Error('CHECK'), { code: 'SQLITE_CONSTRAINT_CHECK' }), 'row'],
+  [new SqliteError('no such table: t', 1), 'statement'],
+  [new TypeError('value.at is undefined'), 'statement'],
+  [undefined, 'statement'],
+  [locked, 'passing'],
+  [new LockTimeoutError('The write waited behind others', report), 'passing'],
+  [new BulkWriteError(failure, { cause: locked }), 'passing'],
+  [new QueueFullError('full'), 'passing'],
+  [new StorageClosedError('closed'), 'passing'],
+  [new DOMException('aborted', 'AbortError'), 'passing'],
+  [new DOMException('late', 'TimeoutError'), 'passing'],
+  // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, SCHEMA, NOTADB
+  ...[5, 517, 6, 7, 8, 9, 10, 778, 11, 13, 14, 15, 17, 26].map(
+    (code) => [new SqliteError('', code), 'passing'] as const,
+  ),
+]
+
+describe('faultOf()', () => {
+  test.each(faults)('of %s is %s', (error, fault) => {
+    expect(faultOf(error)).toBe(fault)
+  })
+})
+
+describe('writeIsolating()', () => {
+  test('writes all but the bad ones, each once and in order, with few calls', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 300 }),
+        fc.uniqueArray(fc.nat({ max: 299 })),
+        async (size, bad) => {
+          const items = Array.from({ length: size }, (_, index) => index)
+          const isBad = new Set(bad)
+          const written: number[] = []
+          let calls = 0
+          const result = await writeIsolating(items, async (part) => {
+            calls++
+            if (part.some((item) => isBad.has(item))) throw refused
+            written.push(...part)
+          })
+          expect(written).toEqual(items.filter((item) => !isBad.has(item)))
+          expect(result.poison.map(({ item }) => item)).toEqual(items.filter((item) => isBad.has(item)))
+          expect(result.failure).toBeUndefined()
+          const depth = Math.ceil(Math.log2(size)) + 1
+          expect(calls).toBeLessThanOrEqual(1 + 2 * depth * result.poison.length)
+        },
+      ),
+    )
+  })
+})
