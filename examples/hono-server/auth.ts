@@ -3,8 +3,41 @@
  *
  * @module
  */
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { bearerAuth } from 'hono/bearer-auth'
+import { getCookie, setCookie } from 'hono/cookie'
+import { timingSafeEqual } from 'hono/utils/buffer'
+
+const cookieName = 'unbusy_demo_page'
+
+/** What lets a browser read: a cookie that stands for the token, and is not it. */
+export class PageAccess {
+  readonly #token: string
+
+  constructor(token: string) {
+    this.#token = token
+  }
+
+  isToken(token: string): Promise<boolean> {
+    return timingSafeEqual(token, this.#token)
+  }
+
+  /** The same after a restart. Servers on other ports of this host see it, too: it must not give the token away. */
+  async cookie(): Promise<string> {
+    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`live page ${this.#token}`))
+    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  }
+
+  async hasCookie(c: Context): Promise<boolean> {
+    const cookie = getCookie(c, cookieName)
+    return cookie !== undefined && timingSafeEqual(cookie, await this.cookie())
+  }
+}
+
+/** Lets the browser in for 30 days. No script can read it, and no other site's page makes the browser send it. */
+export function setPageCookie(c: Context, value: string): void {
+  setCookie(c, cookieName, value, { httpOnly: true, sameSite: 'Strict', path: '/', maxAge: 30 * 86_400 })
+}
 
 /** Asks for `Authorization: Bearer <token>`; the comparison takes the same time for every wrong token. */
 export function requireToken(token: string): MiddlewareHandler {
@@ -17,15 +50,31 @@ export function requireToken(token: string): MiddlewareHandler {
   })
 }
 
+/** The same, or the cookie of the page for what only reads. */
+export function requireTokenOrCookie(token: string, access: PageAccess): MiddlewareHandler {
+  const askForToken = requireToken(token)
+  return async (c, next) => {
+    const mayRead = c.req.method === 'GET' && c.req.header('authorization') === undefined
+    return mayRead && (await access.hasCookie(c)) ? next() : askForToken(c, next)
+  }
+}
+
 /**
  * Refuses what another site's page makes a browser send: a server on loopback without a token is within its reach.
- * Browsers set this header and pages cannot; other clients do not send it.
+ * Browsers set these headers and pages cannot; other clients do not send them.
  */
 export const refuseOtherSites: MiddlewareHandler = async (c, next) => {
   const site = c.req.header('sec-fetch-site')
   const isForeign = site === 'cross-site' || site === 'same-site'
-  if (isForeign && c.req.method !== 'GET') {
+  // Any page may open a WebSocket to anywhere, and over it one can write.
+  const isSocket = c.req.header('upgrade') !== undefined
+  if ((isForeign && c.req.method !== 'GET') || (isSocket && (isForeign || hasForeignOrigin(c)))) {
     return c.json({ error: 'forbidden', reason: 'pages of other sites must not write here' }, 403)
   }
   return next()
+}
+
+function hasForeignOrigin(c: Context): boolean {
+  const origin = c.req.header('origin')
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== c.req.header('host'))
 }

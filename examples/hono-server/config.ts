@@ -4,7 +4,6 @@
  * @module
  */
 import { ConfigError, type EnvStorageOptions, storageOptionsFromEnv } from 'unbusy'
-import type { Budgets } from './app.ts'
 
 /** What the environment says, with the defaults for what it does not. */
 export interface ServerConfig {
@@ -12,7 +11,16 @@ export interface ServerConfig {
   readonly port: number
   readonly token: string | undefined
   readonly storage: EnvStorageOptions & { readonly url: string; readonly lockTimeoutMs: number }
-  readonly budgets: Budgets
+  /** How long a registration may wait for the lock, in milliseconds. @default {8_000} */
+  readonly registrationMs: number
+  /** How long one flush of presence may; short, as the next heartbeat comes soon. @default {2_000} */
+  readonly presenceMs: number
+  /** How long a heartbeat waits before it is stored. @default {1_000} */
+  readonly presenceFlushMs: number
+  /** How often silent sessions and machines are looked for. @default {30_000} */
+  readonly sweepIntervalMs: number
+  /** Usage events that may wait to be stored. @default {10_000} */
+  readonly usageCapacity: number
 }
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -33,16 +41,25 @@ export function configFromEnv(env: Env): ServerConfig {
   // 8 s: a client gives up after 10 s, and should hear before that there was no luck.
   const storage = { url: 'file:./data/demo.db', lockTimeoutMs: 8_000, ...storageOptionsFromEnv(env) }
   const atMost = (ms: number): number => Math.min(ms, storage.lockTimeoutMs)
-  const budgets = { registrationMs: atMost(8_000), presenceMs: atMost(2_000) }
-  return { hostname, port: portOf(env), token, storage, budgets }
+  return {
+    hostname,
+    port: numberOf(env, 'PORT', 3_000, [0, 65_535]),
+    token,
+    storage,
+    registrationMs: atMost(8_000),
+    presenceMs: atMost(2_000),
+    presenceFlushMs: numberOf(env, 'PRESENCE_FLUSH_MS', 1_000, [1, 60_000]),
+    sweepIntervalMs: numberOf(env, 'SWEEP_INTERVAL_MS', 30_000, [10, 3_600_000]),
+    usageCapacity: numberOf(env, 'USAGE_QUEUE_CAPACITY', 10_000, [1, 1_000_000]),
+  }
 }
 
-function portOf(env: Env): number {
-  const text = env.PORT || '3000'
-  const port = Number(text)
-  if (/^\d+$/.test(text) && port <= 65_535) return port
+function numberOf(env: Env, name: string, fallback: number, [least, most]: [number, number]): number {
+  const text = env[name] || `${fallback}`
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
   throw new ConfigError(
-    `Cannot use PORT as it must be a whole number from 0 (any free port) to 65535: current value is ${JSON.stringify(text)}`,
+    `Cannot use ${name} as it must be a whole number from ${least} to ${most}: current value is ${JSON.stringify(text)}`,
   )
 }
 

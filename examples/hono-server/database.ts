@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import { OpenError, parseDatabaseUrl, type Storage } from 'unbusy'
+import { type CloseReport, OpenError, parseDatabaseUrl, type Storage } from 'unbusy'
 import { type AutoStorageOptions, openStorage } from 'unbusy/auto'
 import { migrate } from './migrations.ts'
 import type { Database } from './schema.ts'
@@ -41,16 +41,19 @@ export async function openDatabase(options: AutoStorageOptions): Promise<OpenDat
   return { storage, location, path }
 }
 
-/** Lets what is queued finish, closes, and answers what became of it in a sentence. */
-export async function closeDatabase({ storage, path }: OpenDatabase): Promise<string> {
-  const { connector, queuedWrites } = storage.stats()
-  const { rejectedWrites, revokedTransactions } = await storage.close()
-  const report = `Drained: ${queuedWrites} waiting writes, ${rejectedWrites} rejected, ${revokedTransactions} transactions rolled back`
-  if (path === undefined) return report
-  const wal = `${basename(path)}-wal`
+/** Closes it, buffers and queued writes first. Answers what was not finished, and what is left of the WAL in words. */
+export async function closeDatabase({
+  storage,
+  path,
+}: OpenDatabase): Promise<{ readonly report: CloseReport; readonly wal: string }> {
+  const { connector } = storage.stats()
+  const report = await storage.close()
+  if (path === undefined) return { report, wal: 'no file' }
+  const name = `${basename(path)}-wal`
   // Asked of the file system without opening it: closing a descriptor of the database would drop SQLite's locks.
-  if (!existsSync(`${path}-wal`)) return `${report}; no ${wal} left`
-  return `${report}; ${wal} is still there (another process has it open, or ${connector} keeps it): the next start reads it`
+  if (!existsSync(`${path}-wal`)) return { report, wal: `no ${name} left` }
+  const reason = `another process has it open, or ${connector} keeps it`
+  return { report, wal: `${name} is still there (${reason}): the next start reads it` }
 }
 
 async function createFolder(folder: string): Promise<void> {

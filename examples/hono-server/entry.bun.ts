@@ -3,10 +3,21 @@
  *
  * @module
  */
+import { upgradeWebSocket, websocket } from 'hono/bun'
 import { runServer } from './server.ts'
 
-await runServer(`Bun ${Bun.version}`, ({ fetch, hostname, port }) => {
-  // A request may wait for the lock for most of the 10 s after which Bun, by default, drops a silent connection.
-  const server = Bun.serve({ fetch: (request) => fetch(request), hostname, port, idleTimeout: 60 })
-  return { port: server.port ?? port, stop: () => server.stop() }
+await runServer({
+  runtime: `Bun ${Bun.version}`,
+  upgradeWebSocket,
+  listen({ fetch, hostname, port }) {
+    const server = Bun.serve({
+      fetch: (request, server) => fetch(request, { server }),
+      websocket: { ...websocket, maxPayloadLength: 65_536 },
+      hostname,
+      port,
+      // A request may wait for the lock for most of the 10 s after which Bun, by default, drops a silent connection.
+      idleTimeout: 60,
+    })
+    return { port: server.port ?? port, stop: () => server.stop() }
+  },
 })

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { upgradeWebSocket } from 'hono/deno'
 import { runServer } from './server.ts'
 
 /** The part of Deno that is used here, so that the other runtimes' type checkers can read this file. */
@@ -14,7 +15,11 @@ declare const Deno: {
   ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> }
 }
 
-await runServer(`Deno ${Deno.version.deno}`, ({ fetch, hostname, port }) => {
-  const server = Deno.serve({ hostname, port, onListen: () => {} }, (request) => fetch(request))
-  return { port: server.addr.port, stop: () => server.shutdown() }
+await runServer({
+  runtime: `Deno ${Deno.version.deno}`,
+  upgradeWebSocket,
+  listen({ fetch, hostname, port }) {
+    const server = Deno.serve({ hostname, port, onListen: () => {} }, (request) => fetch(request))
+    return { port: server.addr.port, stop: () => server.shutdown() }
+  },
 })

@@ -4,24 +4,42 @@
  * @module
  */
 import { once } from 'node:events'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
-import { createAdaptorServer } from '@hono/node-server'
+import { createAdaptorServer, upgradeWebSocket } from '@hono/node-server'
+import { WebSocketServer } from 'ws'
 import { runServer } from './server.ts'
 
-await runServer(`Node ${process.versions.node}`, async ({ fetch, hostname, port }) => {
-  const server = createAdaptorServer({
-    async fetch(request) {
-      const response = await fetch(request)
-      // Or a client that keeps its connection open would hold up the end.
-      if (!server.listening) response.headers.set('connection', 'close')
-      return response
-    },
-  })
-  server.listen(port, hostname)
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    stop: () => new Promise((resolve) => server.close(resolve)),
-  }
+/** What the adapter takes; under `exactOptionalPropertyTypes` the types of `ws` do not fit, the objects do. */
+type SocketServer = NonNullable<Parameters<typeof createAdaptorServer>[0]['websocket']>['server']
+
+await runServer({
+  runtime: `Node ${process.versions.node}`,
+  upgradeWebSocket,
+  async listen({ fetch, hostname, port }) {
+    const sockets = new WebSocketServer({ noServer: true, maxPayload: 65_536 })
+    const server = createAdaptorServer({
+      async fetch(request, env) {
+        const response = await fetch(request, env)
+        // Or a client that keeps its connection open would hold up the end.
+        if (!server.listening) response.headers.set('connection', 'close')
+        return response
+      },
+      websocket: { server: sockets as unknown as SocketServer },
+    })
+    server.listen(port, hostname)
+    await once(server, 'listening')
+    return {
+      port: (server.address() as AddressInfo).port,
+      stop: () => stop(server as Server),
+    }
+  },
 })
+
+/** Node hangs up on connections that are idle at that moment; that of an event stream, say, is so only a little later. */
+async function stop(server: Server): Promise<void> {
+  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  await new Promise((resolve) => server.close(resolve))
+  clearInterval(idle)
+}

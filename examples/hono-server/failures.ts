@@ -6,7 +6,7 @@
  */
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { ConstraintError, LockTimeoutError, StorageClosedError } from 'unbusy'
+import { ConstraintError, LockTimeoutError, QueueFullError, StorageClosedError } from 'unbusy'
 import { InvalidParamsError } from './validation.ts'
 
 /** The answer to a request whose handler threw. */
@@ -16,6 +16,8 @@ export function failureResponse(error: unknown, c: Context): Response {
     return c.json({ error: 'invalid-params', reason: error.message }, 400)
   if (error instanceof LockTimeoutError)
     return tryAgain(c, 'busy', 'the database stayed locked; nothing was stored')
+  if (error instanceof QueueFullError)
+    return tryAgain(c, 'overloaded', 'too many writes are waiting; nothing was stored')
   if (error instanceof StorageClosedError)
     return tryAgain(c, 'closing', 'the server is stopping; nothing was stored')
   if (error instanceof ConstraintError) return c.json({ error: 'conflict', reason: error.code }, 409)
@@ -24,6 +26,7 @@ export function failureResponse(error: unknown, c: Context): Response {
   return c.json({ error: 'internal' }, 500)
 }
 
-function tryAgain(c: Context, error: string, reason: string): Response {
+/** The answer where waiting helps: 503, and when to come back. */
+export function tryAgain(c: Context, error: string, reason: string): Response {
   return c.json({ error, reason }, 503, { 'retry-after': '1' })
 }

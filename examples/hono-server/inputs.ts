@@ -4,10 +4,10 @@
  * @module
  */
 import * as v from 'valibot'
-import type { Heartbeat } from './presence.ts'
+import type { Heartbeat } from './heartbeats.ts'
 import type { Registration } from './repositories/machines.ts'
 import type { NewSession } from './repositories/sessions.ts'
-import type { UsageReport } from './repositories/usage.ts'
+import type { UsageEvent, UsageReport } from './repositories/usage.ts'
 
 /** A schema whose output is known. */
 export type Schema<T> = v.GenericSchema<unknown, T>
@@ -64,21 +64,22 @@ export const newSessionBody: Schema<NewSession> = v.object({
 /** The body of `POST /v1/sessions/:id/end`. */
 export const sessionEndBody: Schema<{ readonly time: number }> = v.object({ time })
 
-/** The body of `POST /v1/presence`. `thinking` and `mode` are for those who watch; no column holds them. */
+/** A heartbeat. `thinking` and `mode` are for those who watch; no column holds them. */
+export const heartbeat: Schema<Heartbeat> = v.variant('type', [
+  v.object({
+    type: v.literal('session-alive'),
+    sid: name,
+    time,
+    thinking: v.nullish(v.boolean()),
+    mode: v.nullish(text),
+  }),
+  v.object({ type: v.literal('session-end'), sid: name, time }),
+  v.object({ type: v.literal('machine-alive'), machineId: name, time }),
+])
+
+/** The body of `POST /v1/presence`. */
 export const presenceBody: Schema<{ readonly heartbeats: readonly Heartbeat[] }> = v.object({
-  heartbeats: v.array(
-    v.variant('type', [
-      v.object({
-        type: v.literal('session-alive'),
-        sid: name,
-        time,
-        thinking: v.nullish(v.boolean()),
-        mode: v.nullish(text),
-      }),
-      v.object({ type: v.literal('session-end'), sid: name, time }),
-      v.object({ type: v.literal('machine-alive'), machineId: name, time }),
-    ]),
-  ),
+  heartbeats: v.array(heartbeat),
 })
 
 /** The body of `POST /v2/usage-reports`. */
@@ -87,6 +88,15 @@ export const usageReportBody: Schema<UsageReport> = v.object({
   sessionId: name,
   tokens: amounts,
   cost: amounts,
+})
+
+/** The body of `POST /v2/usage-events`. */
+export const usageEventBody: Schema<UsageEvent> = v.object({
+  externalKey: name,
+  sessionId: name,
+  tokens: amounts,
+  cost: amounts,
+  time: v.nullish(time),
 })
 
 /** What `POST /v1/usage/query` asks for; times are in seconds since the epoch, both inclusive. */

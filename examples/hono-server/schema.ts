@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Selectable } from 'kysely'
+import type { Generated, Selectable } from 'kysely'
 
 /** The demo's database. */
 export interface Database {
@@ -62,8 +62,8 @@ interface UsageEventTable {
   readonly session_id: string
   readonly tokens: string
   readonly cost: string
-  /** When it happened, which is earlier than when it is stored. */
-  readonly time: number
+  /** When it happened, which is earlier than when it is stored; the append queue stamps rows without it. */
+  readonly time: Generated<number>
 }
 
 /** A row of `machine`. */

@@ -5,16 +5,20 @@
  * @module
  */
 import process from 'node:process'
+import type { UpgradeWebSocket } from 'hono/ws'
 import { ConfigError, UnbusyError } from 'unbusy'
 import { createApp } from './app.ts'
 import { configFromEnv, type ServerConfig } from './config.ts'
 import { closeDatabase, type OpenDatabase, openDatabase } from './database.ts'
+import { drain } from './drain.ts'
+import { Services } from './services.ts'
 
 /** What a runtime's own server is asked to do. */
 export interface ListenOptions {
   readonly hostname: string
   readonly port: number
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  /** `env` is what the runtime's `upgradeWebSocket` needs. */
+  readonly fetch: (request: Request, env?: object) => Response | Promise<Response>
 }
 
 /** A server that takes connections. */
@@ -24,24 +28,42 @@ export interface Listener {
   stop(): Promise<unknown>
 }
 
-/** Starts a runtime's own server. */
-export type Listen = (options: ListenOptions) => Listener | Promise<Listener>
+/** What is different on each runtime. */
+export interface Runtime {
+  /** Its name and version. */
+  readonly runtime: string
+  readonly upgradeWebSocket: UpgradeWebSocket
+  /** Starts its own server. */
+  listen(options: ListenOptions): Listener | Promise<Listener>
+}
+
+interface RunningServer {
+  readonly database: OpenDatabase
+  readonly services: Services
+  readonly listener: Listener
+}
 
 /** How long the last answers may take once the database is closed: a client may be slow, or keep its connection. */
 const goodbyeMs = 2_000
 
+/** With Ctrl-C npm passes on the signal that the terminal has sent to everybody: within this time they are one signal. */
+const sameSignalMs = 500
+
 /** Runs the server until a signal ends it. A configuration that cannot be used is one sentence and exit code 1. */
-export async function runServer(runtime: string, listen: Listen): Promise<void> {
+export async function runServer(runtime: Runtime): Promise<void> {
   try {
     const config = configFromEnv(process.env)
-    const database = await openDatabase(config.storage)
-    const listener = await listenOrClose(listen, config, database)
-    console.log(greeting(runtime, config, database, listener.port))
-    let isStopping = false
+    const server = await start(runtime, config)
+    console.log(greeting(runtime.runtime, config, server.database, server.listener.port))
+    let stoppedAtMs: number | undefined
     const stop = (): void => {
-      // Only once: with Ctrl-C npm passes on the signal that the terminal has sent to everybody.
-      if (!isStopping) void shutDown(listener, database)
-      isStopping = true
+      if (stoppedAtMs === undefined) {
+        stoppedAtMs = performance.now()
+        void shutDown(server)
+      } else if (performance.now() - stoppedAtMs > sameSignalMs) {
+        console.log('Ended at once: what was not written is lost')
+        process.exit(130)
+      }
     }
     process.on('SIGTERM', stop).on('SIGINT', stop)
   } catch (error) {
@@ -50,25 +72,27 @@ export async function runServer(runtime: string, listen: Listen): Promise<void> 
   }
 }
 
-async function listenOrClose(
-  listen: Listen,
-  { hostname, port, token, budgets }: ServerConfig,
-  database: OpenDatabase,
-): Promise<Listener> {
-  const { fetch } = createApp({ storage: database.storage, token, budgets })
+async function start(runtime: Runtime, config: ServerConfig): Promise<RunningServer> {
+  const { hostname, port, token } = config
+  const database = await openDatabase(config.storage)
+  const services = new Services(database.storage, config)
+  const app = createApp({ services, token, upgradeWebSocket: runtime.upgradeWebSocket })
+  const fetch: ListenOptions['fetch'] = (request, env) => app.fetch(request, env)
   try {
-    return await listen({ hostname, port, fetch })
+    return { database, services, listener: await runtime.listen({ hostname, port, fetch }) }
   } catch (cause) {
+    services.stop()
     await closeDatabase(database)
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new ConfigError(`Cannot listen where HOST and PORT say, ${hostname}:${port}: ${reason}`, { cause })
   }
 }
 
-async function shutDown(listener: Listener, database: OpenDatabase): Promise<void> {
+async function shutDown({ listener, database, services }: RunningServer): Promise<void> {
   const stopped = listener.stop()
   console.log('Stopping: no new connections, what has begun may finish')
-  console.log(await closeDatabase(database))
+  services.stop()
+  console.log(await drain(services, database))
   const goodbye = new Promise<'over'>((resolve) => setTimeout(() => resolve('over'), goodbyeMs))
   if ((await Promise.race([stopped, goodbye])) === 'over')
     console.log('Some clients did not hang up: hanging up')
@@ -90,5 +114,7 @@ It listens on ${url}, try:
 
   ${curl} ${url}/v1/machines -d '{ "id": "laptop", "metadata": "my first machine" }'
   ${curl} ${url}/v1/machines
+
+or open ${url}/ in a browser
 `
 }

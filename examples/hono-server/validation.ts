@@ -14,14 +14,18 @@ export class InvalidParamsError extends Error {
 
 /** @throws {InvalidParamsError} If the body is not JSON, or does not fit. */
 export async function bodyOf<T>(c: Context, schema: Schema<T>): Promise<T> {
-  const body = await c.req.text()
+  return jsonOf(await c.req.text(), schema, 'the body')
+}
+
+/** @throws {InvalidParamsError} If the text is not JSON, or does not fit. */
+export function jsonOf<T>(text: string, schema: Schema<T>, whole: string): T {
   let value: unknown
   try {
-    value = JSON.parse(body)
+    value = JSON.parse(text)
   } catch {
-    throw new InvalidParamsError(body === '' ? 'the body is empty: it must be JSON' : 'the body must be JSON')
+    throw new InvalidParamsError(text === '' ? `${whole} is empty: it must be JSON` : `${whole} must be JSON`)
   }
-  return valid(value, schema, 'the body')
+  return valid(value, schema, whole)
 }
 
 /** @throws {InvalidParamsError} If a parameter of the query does not fit. */

@@ -28,6 +28,13 @@ export const demoTargets: readonly DemoTarget[] = [
   { runtime: 'deno', dialect: 'libsql' },
 ]
 
+/** The runtime that runs the tests. */
+export const runtime: DemoTarget['runtime'] =
+  'Bun' in globalThis ? 'bun' : 'Deno' in globalThis ? 'deno' : 'node'
+
+/** The pairs of {@linkcode runtime}. */
+export const targets: readonly DemoTarget[] = demoTargets.filter((target) => target.runtime === runtime)
+
 /** The bearer token of every demo that {@linkcode startDemo} starts. */
 export const demoToken = 'test-token'
 
@@ -38,7 +45,7 @@ export interface DemoExit {
   readonly stderr: string
 }
 
-/** An answer with its body read. */
+/** An answer with its body read: JSON, or text. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
@@ -55,6 +62,8 @@ export interface Demo extends AsyncDisposable {
   request(path: string, body?: unknown, method?: string): Promise<Answer>
   /** Ends the process with SIGTERM, if nothing has yet, and answers how it ended. */
   stop(): Promise<DemoExit>
+  /** Sends signals until the process has ended. */
+  insist(): Promise<DemoExit>
   /** Sends SIGTERM and resolves as soon as the demo says that it is stopping. */
   beginStop(): Promise<void>
 }
@@ -86,6 +95,7 @@ export async function startDemo(
     path,
     request: (route, body, method) => request(`${url}${route}`, body, method),
     stop: () => child.stop(),
+    insist: () => child.insist(),
     async beginStop() {
       child.terminate()
       await child.says(/^Stopping/m)
@@ -157,7 +167,16 @@ class DemoProcess {
   }
 
   terminate(): void {
-    if (this.#child.exitCode === null) this.#child.kill('SIGTERM')
+    const { pid, exitCode, signalCode } = this.#child
+    // By its id: after `child.kill()` Deno takes the child for dead, whatever it does about the signal.
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, 'SIGTERM')
+  }
+
+  async insist(): Promise<DemoExit> {
+    const again = setInterval(() => this.terminate(), 200)
+    const exit = await this.exited
+    clearInterval(again)
+    return exit
   }
 
   async stop(): Promise<DemoExit> {
@@ -175,7 +194,9 @@ async function request(url: string, body: unknown, method: string | undefined): 
     headers: { authorization: `Bearer ${demoToken}`, 'content-type': 'application/json' },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
-  return { status: response.status, headers: response.headers, body: await response.json() }
+  const isJson = response.headers.get('content-type')?.includes('json')
+  const answer = isJson ? await response.json() : await response.text()
+  return { status: response.status, headers: response.headers, body: answer }
 }
 
 function entry(runtime: string): string {

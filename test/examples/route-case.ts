@@ -6,6 +6,7 @@
  */
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
+import { peerQuery } from '../processes/peer.ts'
 import type { Demo } from './demo-server.ts'
 
 /** A sentence and what shows it. */
@@ -33,11 +34,25 @@ export async function afterThisMillisecond(): Promise<void> {
   while (Date.now() === startMs) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Waits until so many writes are at the lock; the first of them is no longer in the queue, but asks for the lock. */
+/** Waits until so many writes wait for the lock. */
 export async function untilWaiting(demo: Demo, writes: number): Promise<void> {
   const deadlineMs = Date.now() + 10_000
-  while ((await demo.request('/readyz')).body.queuedWrites !== writes - 1) {
+  while ((await demo.request('/readyz')).body.queuedWrites < writes) {
     if (Date.now() > deadlineMs) throw new Error(`there were never ${writes} writes waiting`)
+  }
+}
+
+/** Waits until what another process reads fits, and answers it. */
+export async function untilStored(
+  demo: Demo,
+  query: string,
+  fits: (rows: readonly Record<string, unknown>[]) => boolean,
+): Promise<readonly Record<string, unknown>[]> {
+  const deadlineMs = Date.now() + 10_000
+  while (true) {
+    const rows = await peerQuery(demo.path, [query])
+    if (fits(rows)) return rows
+    if (Date.now() > deadlineMs) throw new Error(`it was never stored: ${JSON.stringify(rows)}`)
   }
 }
 
@@ -52,8 +67,9 @@ export async function statusOf(
   url: string,
   headers: Record<string, string>,
   chunks: readonly string[],
+  method = 'POST',
 ): Promise<number> {
-  const request = httpRequest(url, { method: 'POST', headers, agent: false })
+  const request = httpRequest(url, { method, headers, agent: false })
   // A server that has heard enough may hang up while the rest is still being sent.
   request.on('error', () => {})
   for (const chunk of chunks) request.write(chunk)

@@ -15,64 +15,73 @@ export interface Registration {
   readonly dataEncryptionKey?: string | null | undefined
 }
 
-/** All machines, the last active one first. */
-export function listMachines(db: Kysely<Database>): Promise<MachineRow[]> {
-  return db.selectFrom('machine').selectAll().orderBy('last_active_at', 'desc').orderBy('id').execute()
+/** A machine as it is stored now, and what that took. */
+export interface MachineOutcome {
+  readonly row: MachineRow
+  readonly change: 'created' | 'updated' | 'none'
 }
 
-/** One machine, if it is known. */
-export function findMachine(db: Kysely<Database>, id: string): Promise<MachineRow | undefined> {
-  return db.selectFrom('machine').selectAll().where('id', '=', id).executeTakeFirst()
-}
+/** The table of machines. Its presence columns belong to `PresenceRepository`. */
+export class MachineRepository {
+  readonly #storage: Storage<Database>
 
-/**
- * Creates or updates a machine, and answers it as it is stored then. A revoked one is answered as it is.
- *
- * @param wait How long the write lock may be waited for. A registration that changes nothing needs none and never waits.
- */
-export async function registerMachine(
-  storage: Storage<Database>,
-  registration: Registration,
-  nowMs: number,
-  wait: WaitOptions,
-): Promise<MachineRow> {
-  const known = await findMachine(storage.db, registration.id)
-  if (known !== undefined && changeOf(known, registration, nowMs) === undefined) return known
+  constructor(storage: Storage<Database>) {
+    this.#storage = storage
+  }
 
-  return storage.write(async (trx) => {
-    // Another server may have created, changed or revoked it since: what counts is what is stored now, under the lock.
-    const current = await findMachine(trx, registration.id)
-    if (current === undefined) return insertMachine(trx, registration, nowMs)
-    const change = changeOf(current, registration, nowMs)
-    if (change === undefined) return current
-    return trx
+  /** All machines, the last active one first. */
+  list(): Promise<MachineRow[]> {
+    const machines = this.#storage.db.selectFrom('machine').selectAll()
+    return machines.orderBy('last_active_at', 'desc').orderBy('id').execute()
+  }
+
+  /** One machine, if it is known. */
+  find(id: string, db: Kysely<Database> = this.#storage.db): Promise<MachineRow | undefined> {
+    return db.selectFrom('machine').selectAll().where('id', '=', id).executeTakeFirst()
+  }
+
+  /**
+   * Creates or updates a machine, and answers it as it is stored then. A revoked one is answered as it is.
+   *
+   * @param wait In which lane, and how long, the write lock is waited for. What changes nothing needs none and never waits.
+   */
+  async register(registration: Registration, nowMs: number, wait: WaitOptions): Promise<MachineOutcome> {
+    const known = await this.find(registration.id)
+    if (known !== undefined && changeOf(known, registration, nowMs) === undefined)
+      return { row: known, change: 'none' }
+
+    return this.#storage.write<MachineOutcome>(async (trx) => {
+      // Another server may have created, changed or revoked it since: what counts is what is stored now, under the lock.
+      const current = await this.find(registration.id, trx)
+      if (current === undefined) {
+        const created = trx.insertInto('machine').values(newMachine(registration, nowMs)).returningAll()
+        return { row: await created.executeTakeFirstOrThrow(), change: 'created' }
+      }
+      const change = changeOf(current, registration, nowMs)
+      if (change === undefined) return { row: current, change: 'none' }
+      const updated = trx.updateTable('machine').set(change).where('id', '=', current.id).returningAll()
+      return { row: await updated.executeTakeFirstOrThrow(), change: 'updated' }
+    }, wait)
+  }
+
+  /** Revokes a machine for ever; again, it changes nothing. Answers the machine, if it is known. */
+  async revoke(id: string, nowMs: number): Promise<MachineOutcome | undefined> {
+    const revoked = await this.#storage.db
       .updateTable('machine')
-      .set(change)
-      .where('id', '=', current.id)
+      .set(({ eb }) => ({ revoked_at: nowMs, active: 0, seq: eb('seq', '+', 1), updated_at: nowMs }))
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
       .returningAll()
-      .executeTakeFirstOrThrow()
-  }, wait)
+      .executeTakeFirst()
+    if (revoked !== undefined) return { row: revoked, change: 'updated' }
+    const known = await this.find(id)
+    return known && { row: known, change: 'none' }
+  }
 }
 
-/** Revokes a machine for ever; again, it changes nothing. Answers the machine, if it is known. */
-export async function revokeMachine(
-  db: Kysely<Database>,
-  id: string,
-  nowMs: number,
-): Promise<MachineRow | undefined> {
-  const revoked = await db
-    .updateTable('machine')
-    .set(({ eb }) => ({ revoked_at: nowMs, active: 0, seq: eb('seq', '+', 1), updated_at: nowMs }))
-    .where('id', '=', id)
-    .where('revoked_at', 'is', null)
-    .returningAll()
-    .executeTakeFirst()
-  return revoked ?? findMachine(db, id)
-}
-
-function insertMachine(db: Kysely<Database>, registration: Registration, nowMs: number): Promise<MachineRow> {
+function newMachine(registration: Registration, nowMs: number): MachineRow {
   const { id, metadata, daemonState, dataEncryptionKey } = registration
-  const row: MachineRow = {
+  return {
     id,
     metadata,
     metadata_version: 1,
@@ -86,7 +95,6 @@ function insertMachine(db: Kysely<Database>, registration: Registration, nowMs: 
     created_at: nowMs,
     updated_at: nowMs,
   }
-  return db.insertInto('machine').values(row).returningAll().executeTakeFirstOrThrow()
 }
 
 /** The columns that this registration changes; undefined if there is none, or if the machine is revoked. */

@@ -1,90 +1,93 @@
 /**
- * The statements of presence: constant SQL whose only parameter is a list as JSON, so a thousand rows cost one statement.
+ * What presence owns of machines and of sessions, `active` and `last_active_at`, written for many at once. It is the same
+ * in both tables but for the column that says that one is closed for good.
  *
  * @module
  */
-import { type AliasedRawBuilder, type Kysely, type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
+import type { Repository, Storage, WaitOptions } from 'unbusy'
 import type { Database } from '../schema.ts'
 
-/** When a session or a machine was last seen, in ms since the epoch. */
-export interface Sighting {
+/** When one was last seen, in ms since the epoch. */
+export interface LastSeen {
   readonly id: string
-  readonly time: number
+  readonly last_active_at: number
 }
 
-/** Which of the seen ones have that closing time set. Unknown ones are not in the answer. */
-export async function areClosed<Table extends 'machine' | 'session'>(
-  db: Kysely<Database>,
-  table: Table,
-  column: Table extends 'machine' ? 'revoked_at' : 'ended_at',
-  seen: readonly Sighting[],
-): Promise<ReadonlyMap<string, boolean>> {
-  const { rows } = await sql<{ readonly id: string; readonly is_closed: number }>`
-    select id, ${sql.ref(column)} is not null as is_closed from ${sql.table(table)} where id in ${idsOf(seen)}
-  `.execute(db)
-  return new Map(rows.map(({ id, is_closed }) => [id, is_closed === 1]))
+/** What is stored about the presence of one. */
+export interface StoredPresence extends LastSeen {
+  readonly active: number
+  /** When it was ended or revoked, in ms since the epoch. */
+  readonly closed_at: number | null
 }
 
-/** Marks machines as active. A revoked one, and one that was seen later than this, stays as it is. */
-export async function touchMachines(db: Kysely<Database>, seen: readonly Sighting[]): Promise<void> {
-  if (seen.length === 0) return
-  await db
-    .updateTable('machine')
-    .from(rowsOf(seen))
-    .set(({ ref }) => ({ last_active_at: ref('seen.time'), active: 1 }))
-    .whereRef('machine.id', '=', 'seen.id')
-    .where('machine.revoked_at', 'is', null)
-    .where(isFresher('machine'))
-    .execute()
-}
+/** The presence columns of one table. */
+export class PresenceRepository {
+  readonly table: 'machine' | 'session'
+  readonly #storage: Storage<Database>
+  readonly #rows: Repository<Database, 'machine', 'id'>
+  readonly #closedAt: RawBuilder<number | null>
 
-/** Marks sessions as active. An ended one, and one that was seen later than this, stays as it is. */
-export async function touchSessions(db: Kysely<Database>, seen: readonly Sighting[]): Promise<void> {
-  if (seen.length === 0) return
-  await db
-    .updateTable('session')
-    .from(rowsOf(seen))
-    .set(({ ref }) => ({ last_active_at: ref('seen.time'), active: 1 }))
-    .whereRef('session.id', '=', 'seen.id')
-    .where('session.ended_at', 'is', null)
-    .where(isFresher('session'))
-    .execute()
-}
+  constructor(storage: Storage<Database>, table: 'machine' | 'session') {
+    this.table = table
+    this.#storage = storage
+    // The columns that are used here are the same in both tables; one type is easier to read than the union.
+    this.#rows = storage.repository(table as 'machine', { key: 'id' })
+    this.#closedAt = sql.ref(`${table}.${table === 'machine' ? 'revoked_at' : 'ended_at'}`)
+  }
 
-/** Ends sessions. One that has ended stays as it is. */
-export async function endSessions(
-  db: Kysely<Database>,
-  ends: readonly Sighting[],
-  nowMs: number,
-): Promise<void> {
-  if (ends.length === 0) return
-  await db
-    .updateTable('session')
-    .from(rowsOf(ends))
-    .set(({ ref, eb }) => ({
-      active: 0,
-      ended_at: ref('seen.time'),
-      seq: eb('session.seq', '+', 1),
-      updated_at: nowMs,
-    }))
-    .whereRef('session.id', '=', 'seen.id')
-    .where('session.ended_at', 'is', null)
-    .execute()
-}
+  /**
+   * Marks them as active with one bulk statement. One that is closed, or was seen later than this, stays as it is.
+   * Answers how many were changed.
+   */
+  async touchMany(seen: readonly LastSeen[], options: WaitOptions): Promise<number> {
+    const { changes } = await this.#rows.updateMany(
+      seen.map(({ id, last_active_at }) => ({ id, last_active_at, active: 1 })),
+      { ...options, where: () => sql`${this.#closedAt} is null and ${this.#isFresher}` },
+    )
+    return changes
+  }
 
-/** Or as fresh, but the first sign of life: a machine may register and report within one millisecond. */
-function isFresher(table: 'machine' | 'session'): RawBuilder<boolean> {
-  const stored = sql`${sql.ref(`${table}.last_active_at`)}, ${sql.ref(`${table}.active`)}`
-  return sql`(${stored}) < (${sql.ref('seen.time')}, 1)`
-}
+  /** Marks those as inactive that still are as they were read, and answers which ones (compare-and-set). */
+  async deactivateMany(silent: readonly LastSeen[], options: WaitOptions): Promise<readonly LastSeen[]> {
+    const isAsRead = sql<boolean>`${this.#closedAt} is null and ${this.#column('last_active_at')} = excluded.last_active_at`
+    const { changes } = await this.#rows.updateMany(
+      silent.map(({ id, last_active_at }) => ({ id, last_active_at, active: 0 })),
+      { ...options, where: () => isAsRead },
+    )
+    if (changes === silent.length) return silent
+    const stored = new Map((await this.find(silent.map(({ id }) => id))).map((row) => [row.id, row]))
+    return silent.filter(({ id, last_active_at }) => {
+      const row = stored.get(id)
+      return row?.active === 0 && row.closed_at === null && row.last_active_at === last_active_at
+    })
+  }
 
-function rowsOf(seen: readonly Sighting[]): AliasedRawBuilder<Sighting, 'seen'> {
-  const json = JSON.stringify(seen)
-  return sql<Sighting>`(select value ->> 'id' as id, value ->> 'time' as time from json_each(${json}))`.as(
-    'seen',
-  )
-}
+  /** Those that are marked as active and were not seen since then, the silent ones first; at most `limit`. */
+  async listSilent(sinceMs: number, limit: number): Promise<readonly LastSeen[]> {
+    const { rows } = await sql<LastSeen>`
+      select id, last_active_at from ${sql.table(this.table)}
+      where active = 1 and ${this.#closedAt} is null and last_active_at < ${sinceMs}
+      order by last_active_at limit ${limit}
+    `.execute(this.#storage.db)
+    return rows
+  }
 
-function idsOf(seen: readonly Sighting[]): RawBuilder<string> {
-  return sql`(select value from json_each(${JSON.stringify(seen.map(({ id }) => id))}))`
+  /** What is stored of these, with one query; unknown ids are not in the answer. */
+  async find(ids: readonly string[]): Promise<readonly StoredPresence[]> {
+    const { rows } = await sql<StoredPresence>`
+      select id, active, last_active_at, ${this.#closedAt} as closed_at from ${sql.table(this.table)}
+      where id in (select value from json_each(${JSON.stringify(ids)}))
+    `.execute(this.#storage.db)
+    return rows
+  }
+
+  /** Or as fresh, but the first sign of life: a machine may register and report within one millisecond. */
+  get #isFresher(): RawBuilder<boolean> {
+    return sql`(${this.#column('last_active_at')}, ${this.#column('active')}) < (excluded.last_active_at, 1)`
+  }
+
+  #column(name: string): RawBuilder<number> {
+    return sql.ref(`${this.table}.${name}`)
+  }
 }

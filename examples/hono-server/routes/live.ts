@@ -1,0 +1,116 @@
+/**
+ * Presence in, events out: heartbeats as lists over HTTP or one by one over a WebSocket, and what happens to those who
+ * watch, over the same WebSocket or as server-sent events.
+ *
+ * @module
+ */
+import { Hono, type MiddlewareHandler } from 'hono'
+import { streamSSE } from 'hono/streaming'
+import type { UpgradeWebSocket, WSContext } from 'hono/ws'
+import { LockTimeoutError } from 'unbusy'
+import type { SentEvent, Subscription } from '../event-hub.ts'
+import * as inputs from '../inputs.ts'
+import type { Services } from '../services.ts'
+import { bodyOf, InvalidParamsError, jsonOf } from '../validation.ts'
+
+/** A WebSocket of any runtime; how much of what was sent has not left yet is asked in one of two ways. */
+type RawSocket = { readonly readyState: number } & (
+  | { readonly bufferedAmount: number }
+  | { getBufferedAmount(): number }
+)
+
+/** While more than this waits in the socket, in bytes, nothing more is sent: the backlog is the hub's to bound. */
+const maxBufferedBytes = 1024 * 1024
+const bufferPollMs = 50
+
+/** `POST /v1/presence`, `GET /v1/events` and `GET /v1/updates`. */
+export function liveRoutes({ presence, hub }: Services, upgradeWebSocket: UpgradeWebSocket): Hono {
+  const app = new Hono()
+
+  app.post('/v1/presence', async (c) => {
+    const { heartbeats } = await bodyOf(c, inputs.presenceBody)
+    return c.json(await presence.record(heartbeats, Date.now()))
+  })
+
+  app.get('/v1/events', (c) =>
+    streamSSE(c, async (stream) => {
+      const subscription = hub.subscribe(() => stream.abort())
+      stream.onAbort(() => subscription.end())
+      // Something at once, or a browser does not call the stream open.
+      await stream.write('retry: 1000\n\n')
+      for await (const events of unreadOf(subscription)) await stream.write(events.map(sseText).join(''))
+    }),
+  )
+
+  const updates = upgradeWebSocket(() => {
+    let subscription: Subscription | undefined
+    return {
+      onOpen(_event, socket) {
+        subscription = hub.subscribe()
+        void sendAll(subscription, socket)
+      },
+      onMessage: async ({ data }, socket) => {
+        try {
+          const heartbeat = jsonOf(String(data), inputs.heartbeat, 'the message')
+          await presence.record([heartbeat], Date.now())
+        } catch (error) {
+          sendTo(socket, { event: 'error', json: JSON.stringify(failureOf(error)) })
+        }
+      },
+      onClose: () => subscription?.end(),
+      onError: () => subscription?.end(),
+    }
+  })
+  app.get('/v1/updates', requireUpgrade, updates)
+  return app
+}
+
+async function* unreadOf(subscription: Subscription): AsyncGenerator<readonly SentEvent[]> {
+  try {
+    for (let events = await subscription.take(); events !== undefined; events = await subscription.take())
+      yield events
+  } finally {
+    subscription.end()
+  }
+}
+
+async function sendAll(subscription: Subscription, socket: WSContext): Promise<void> {
+  for await (const events of unreadOf(subscription)) {
+    for (const event of events) sendTo(socket, event)
+    while (!subscription.isOver && bufferedBytesOf(socket) > maxBufferedBytes)
+      await new Promise((resolve) => setTimeout(resolve, bufferPollMs))
+  }
+  socket.close(1001, 'start again')
+}
+
+function sendTo(socket: WSContext, { event, json }: { readonly event: string; readonly json: string }): void {
+  // Of a socket that is closing nobody reads.
+  if (isOpen(socket)) socket.send(`{"event":"${event}","data":${json}}`)
+}
+
+/** Asked of the runtime's own socket: Hono's may tell what was when it was made. */
+function isOpen({ raw }: WSContext): boolean {
+  return (raw as RawSocket).readyState === WebSocket.OPEN
+}
+
+function bufferedBytesOf({ raw }: WSContext): number {
+  const socket = raw as RawSocket
+  return 'getBufferedAmount' in socket ? socket.getBufferedAmount() : socket.bufferedAmount
+}
+
+function sseText({ event, json }: SentEvent): string {
+  return `event: ${event}\ndata: ${json}\n\n`
+}
+
+function failureOf(error: unknown): { readonly error: string; readonly reason?: string } {
+  if (error instanceof InvalidParamsError) return { error: 'invalid-params', reason: error.message }
+  if (error instanceof LockTimeoutError)
+    return { error: 'busy', reason: 'the database stayed locked; the end was not stored: send it again' }
+  console.error('A heartbeat failed:', error)
+  return { error: 'internal' }
+}
+
+const requireUpgrade: MiddlewareHandler = async (c, next) => {
+  if (c.req.header('upgrade')?.toLowerCase() === 'websocket') return next()
+  return c.json({ error: 'upgrade-required', reason: 'this is a WebSocket' }, 426, { upgrade: 'websocket' })
+}

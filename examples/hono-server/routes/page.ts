@@ -1,0 +1,53 @@
+/**
+ * The live page: plain files, no build, nothing from elsewhere. Browsers cannot send a token with an event stream, so who
+ * enters it once gets a cookie, with which this page's reads are answered.
+ *
+ * @module
+ */
+import { readFile } from 'node:fs/promises'
+import { Hono } from 'hono'
+import { type PageAccess, setPageCookie } from '../auth.ts'
+
+const [html, script] = ['text/html; charset=utf-8', 'text/javascript; charset=utf-8']
+const types = {
+  'live.html': html,
+  'sign-in.html': html,
+  'live.css': 'text/css; charset=utf-8',
+  'live.js': script,
+  'listing.js': script,
+  'figures.js': script,
+  'icon.svg': 'image/svg+xml',
+} as const
+
+type FileName = keyof typeof types
+
+const headers = {
+  'cache-control': 'no-cache',
+  // What a machine calls itself is shown as text; even if it were not, nothing from elsewhere would run.
+  'content-security-policy': "default-src 'self'; frame-ancestors 'none'; form-action 'self'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
+
+/** `GET /` and its files; `POST /` signs in. */
+export function pageRoutes(access: PageAccess | undefined): Hono {
+  const app = new Hono()
+  const serve = async (name: FileName, status: 200 | 401 = 200): Promise<Response> => {
+    const file = await readFile(new URL(`../page/${name}`, import.meta.url), 'utf8')
+    return new Response(file, { status, headers: { ...headers, 'content-type': types[name] } })
+  }
+  app.get('/', async (c) => {
+    const isIn = access === undefined || (await access.hasCookie(c))
+    return isIn ? serve('live.html') : serve('sign-in.html', 401)
+  })
+  app.post('/', async (c) => {
+    const { token } = await c.req.parseBody()
+    if (access === undefined) return c.redirect('/', 303)
+    if (typeof token !== 'string' || !(await access.isToken(token))) return serve('sign-in.html', 401)
+    setPageCookie(c, await access.cookie())
+    return c.redirect('/', 303)
+  })
+  for (const name of ['live.css', 'live.js', 'listing.js', 'figures.js', 'icon.svg'] as const)
+    app.get(`/${name}`, () => serve(name))
+  return app
+}

@@ -1,0 +1,95 @@
+/**
+ * The page, who may see it, and the figures.
+ *
+ * @module
+ */
+import { expect } from 'vitest'
+import { demoToken } from './demo-server.ts'
+import { newSession, type RouteCase, statusOf } from './route-case.ts'
+import { watchEvents } from './watcher.ts'
+
+export const pageCases: readonly RouteCase[] = [
+  {
+    name: 'GET / asks for the token, and answers who entered it with a page that needs nothing from elsewhere',
+    async run({ url }) {
+      const signIn = (token: string): Promise<Response> =>
+        fetch(url, { method: 'POST', body: new URLSearchParams({ token }), redirect: 'manual' })
+      const stranger = await fetch(url)
+      expect(stranger.status).toBe(401)
+      expect(await stranger.text()).toContain('<form method="post"')
+      expect((await signIn('wrong')).status).toBe(401)
+
+      const welcome = await signIn(demoToken)
+      expect([welcome.status, welcome.headers.get('location')]).toEqual([303, '/'])
+      const setCookie = welcome.headers.get('set-cookie') ?? ''
+      expect(setCookie).toMatch(/HttpOnly; SameSite=Strict/)
+      expect(setCookie).not.toContain(demoToken)
+
+      const cookie = setCookie.split(';')[0] as string
+      const page = await fetch(url, { headers: { cookie } })
+      const html = await page.text()
+      expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+      expect(page.headers.get('content-security-policy')).toContain("default-src 'self'")
+      for (const file of ['/live.css', '/live.js']) {
+        expect(html).toContain(file)
+        const response = await fetch(`${url}${file}`)
+        expect(response.status).toBe(200)
+        expect((await response.text()).length).toBeGreaterThan(500)
+      }
+
+      expect((await fetch(`${url}/v1/machines`, { headers: { cookie } })).status).toBe(200)
+      const write = { method: 'POST', headers: { cookie }, body: '{ "id": "a", "metadata": "" }' }
+      expect((await fetch(`${url}/v1/machines`, write)).status).toBe(401)
+      expect((await fetch(`${url}/v1/machines`, { headers: { cookie: `${cookie}0` } })).status).toBe(401)
+    },
+  },
+  {
+    name: 'events and the WebSocket are not for strangers, nor is the WebSocket for the pages of others',
+    async run({ url }) {
+      for (const path of ['/v1/events', '/v1/updates', '/metrics'])
+        expect((await fetch(`${url}${path}`)).status).toBe(401)
+
+      const upgrade = {
+        authorization: `Bearer ${demoToken}`,
+        connection: 'upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-key': btoa('0123456789abcdef'),
+        'sec-websocket-version': '13',
+        origin: 'http://evil.example',
+      }
+      expect(await statusOf(`${url}/v1/updates`, upgrade, [], 'GET')).toBe(403)
+    },
+  },
+  {
+    name: 'GET /metrics answers Prometheus text whose figures move',
+    async run(demo) {
+      const read = async (): Promise<ReadonlyMap<string, number>> => {
+        const { status, body, headers } = await demo.request('/metrics')
+        expect([status, headers.get('content-type')]).toEqual([200, expect.stringMatching(/^text\/plain/)])
+        const lines = body.split('\n').filter((line: string) => line !== '' && !line.startsWith('#'))
+        return new Map(
+          lines.map((line: string) => [line.replace(/ \S+$/, ''), Number(line.replace(/^.* /, ''))]),
+        )
+      }
+      await using _watcher = await watchEvents(demo)
+      const before = await read()
+      await newSession(demo)
+      const after = await read()
+
+      for (const name of [
+        'unbusy_queued_writes{lane="control"}',
+        'unbusy_lock_attempts_total',
+        'unbusy_largest_group',
+        'demo_presence_pending{of="session"}',
+        'demo_presence_flushes_total{of="machine"}',
+        'demo_usage_events_stored_total',
+        'demo_usage_events_dropped_total{reason="full"}',
+        'demo_event_slow_clients_total',
+      ])
+        expect(after.get(name), name).toEqual(expect.any(Number))
+      const cycles = 'unbusy_lock_cycles_total'
+      expect(after.get(cycles)).toBeGreaterThan(before.get(cycles) as number)
+      expect(after.get('demo_event_clients')).toBeGreaterThanOrEqual(1)
+    },
+  },
+]
