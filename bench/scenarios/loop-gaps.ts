@@ -1,0 +1,47 @@
+/**
+ * How long an event loop stood still, and when. An own interval sees what `monitorEventLoopDelay` misses: a single long
+ * freeze.
+ *
+ * @module
+ */
+
+/** A time in which no timer ran. */
+export interface LoopGap {
+  /** In ms since the epoch, so that another process can tell what it was doing then. */
+  readonly endedAtMs: number
+  readonly gapMs: number
+}
+
+/** A 2 ms interval on a busy machine; shorter gaps are nobody's fault. */
+const leastGapMs = 3
+
+/** Records the gaps from now on, for as long as the process lives; the caller may take them out. */
+export function recordLoopGaps(): LoopGap[] {
+  const gaps: LoopGap[] = []
+  let lastMs = performance.now()
+  const interval = setInterval(() => {
+    const nowMs = performance.now()
+    if (nowMs - lastMs >= leastGapMs) gaps.push({ endedAtMs: Date.now(), gapMs: nowMs - lastMs })
+    lastMs = nowMs
+  }, 2)
+  interval.unref()
+  return gaps
+}
+
+/** When rounds began, how long each was, and how many. */
+export interface Rounds {
+  readonly startedAtMs: number
+  readonly roundMs: number
+  readonly count: number
+}
+
+/** The longest gap that touches each round: a freeze is not shorter because a round ended meanwhile. */
+export function worstByRound(gaps: readonly LoopGap[], { startedAtMs, roundMs, count }: Rounds): number[] {
+  return Array.from({ length: count }, (_, round) => {
+    const fromMs = startedAtMs + round * roundMs
+    const touching = gaps.filter(
+      ({ endedAtMs, gapMs }) => endedAtMs > fromMs && endedAtMs - gapMs < fromMs + roundMs,
+    )
+    return Math.max(0, ...touching.map(({ gapMs }) => gapMs))
+  })
+}
