@@ -1,6 +1,6 @@
 /**
  * Presence of one kind, machines or sessions: who is known, who was seen, and the buffer between that and the database.
- * Today's way, an UPDATE per heartbeat, takes the write lock once per session and starves everybody else (incident I1).
+ * An UPDATE per heartbeat would take the write lock once per session, and starve everybody else.
  *
  * @module
  */
