@@ -15,7 +15,7 @@ import type {
 } from '../src/connector.ts'
 import { normalizeRows, type Row, type SqlValue } from '../src/values.ts'
 import type { LibsqlClient, LibsqlExecutor, LibsqlResultSet, LibsqlTransaction } from './_libsql-client.ts'
-import { collectGarbageUntil } from './_libsql-garbage.ts'
+import { collectGarbage } from './_libsql-garbage.ts'
 
 /** Statements between two macrotasks: in microtasks alone no finalizer runs, and 100,000 of them hold 500 MB. */
 const statementsPerTurn = 50
@@ -54,8 +54,8 @@ export class LibsqlConnection implements Connection {
       const result = await executor.execute({ sql, args: parameters })
       // An EXPLAIN of a write stays in progress until it is garbage, and COMMIT would wait for it.
       if (kind === 'read' && !cacheable) {
-        let passes = 'Bun' in globalThis ? 3 : 1
-        await collectGarbageUntil(() => --passes === 0)
+        await collectGarbage()
+        await this.#nextTurn()
       }
       if (result.columns.length > 0) return { rows: this.#readRows(result) }
       const lastInsertRowid = await exactRowid(executor, result.lastInsertRowid)

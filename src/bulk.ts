@@ -11,7 +11,7 @@ import type { WaitOptions } from './pool-options.ts'
 import type { QueryText } from './statement.ts'
 
 /** Rows a slice: 3 to 5 ms of work. */
-export const sliceRows = 1_000
+const sliceRows = 1_000
 
 /** How one bulk call is written. */
 export interface BulkOptions extends WaitOptions {

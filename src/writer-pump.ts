@@ -34,7 +34,7 @@ type Rest = () => Promise<number>
 export class WriterPump {
   readonly #host: WriterPumpHost
   readonly #deferredKeys: DeferredKeys
-  /** The units of the group that runs, or ran last. */
+  /** The units of the group that runs. */
   readonly #group: WriteUnit[] = []
   #isRunning = false
   /** Units have been running since then, and the event loop has not turned. */
@@ -64,7 +64,7 @@ export class WriterPump {
 
   /** The units of the group that runs now. */
   get group(): readonly WriteUnit[] {
-    return this.#isRunning ? [...this.#group] : []
+    return [...this.#group]
   }
 
   /** Resolves once nothing has the writer and nothing waits for it. */
@@ -121,7 +121,7 @@ export class WriterPump {
   #runAtOnce(): boolean {
     const { waiting, writer, lockWait } = this.#host
     const first = waiting.first()
-    if (first === undefined || !writer.runsAtOnce) return false
+    if (first === undefined) return false
     this.#beginBurst()
     try {
       if (!this.#runLone(first)) return false
@@ -201,7 +201,6 @@ export class WriterPump {
   readonly #commitGroup = async (): Promise<number> => {
     const { writer, waiting } = this.#host
     const units = this.#group
-    units.length = 0
     let maxUnits = waiting.count
     try {
       if (maxUnits > 1 && (await this.#deferredKeys.exist(writer))) maxUnits = 1
@@ -209,9 +208,12 @@ export class WriterPump {
       return (await this.#reject(waiting.first(), error))()
     }
     await commitGroup(writer, units, this.#takeStatements, maxUnits)
-    this.#countCycle(units.length)
+    const unitCount = units.length
+    this.#countCycle(unitCount)
     for (const unit of units) unit.settle()
-    return units.length
+    // An idle storage must not hold on to the rows of its last group.
+    units.length = 0
+    return unitCount
   }
 
   /** The next unit, if it may share a transaction. */

@@ -40,7 +40,7 @@ export function setPageCookie(c: Context, value: string): void {
 }
 
 /** Asks for `Authorization: Bearer <token>`; the comparison takes the same time for every wrong token. */
-export function requireToken(token: string): MiddlewareHandler {
+function requireToken(token: string): MiddlewareHandler {
   return bearerAuth({
     token,
     noAuthenticationHeader: { message: { error: 'Missing authorization header' } },

@@ -39,7 +39,7 @@ export interface TimelyHeartbeat {
 }
 
 /** A heartbeat older than this says nothing about now. */
-export const maxHeartbeatAgeMs: number = 10 * 60_000
+const maxHeartbeatAgeMs: number = 10 * 60_000
 
 /** The heartbeats that say something about now. A time in the future, by a clock that is ahead, counts as now. */
 export function timelyHeartbeats(heartbeats: readonly Heartbeat[], nowMs: number): TimelyHeartbeat[] {
