@@ -18,6 +18,8 @@ export interface ColumnSet {
 export interface BulkRow {
   /** Which of the caller's rows it is. */
   readonly position: number
+  /** Later rows whose values it has now. */
+  replaced?: number[]
   set: ColumnSet
   cells: unknown[]
   /** Whether JSON, read by SQLite, gives exactly these cells. */
@@ -178,6 +180,8 @@ export class BulkRows {
       earlier.cells = later.cells
       earlier.fitsJson = later.fitsJson
       earlier.weight = later.weight
+      earlier.replaced ??= []
+      earlier.replaced.push(later.position)
       return true
     }
     this.#areAlike = false

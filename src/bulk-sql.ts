@@ -40,6 +40,16 @@ export interface BulkText {
   readonly parameters: readonly unknown[]
 }
 
+/**
+ * The columns that each row must have. An insert may leave its key to the database, unless it has to find out whether that
+ * key is stored.
+ */
+export function requiredBy(verb: BulkVerb, key: readonly string[]): readonly string[] {
+  if (verb.name === 'insert' && !verb.ignoresConflicts) return []
+  const compared = 'only' in verb ? verb.only.onlyIfGreater : undefined
+  return compared === undefined || key.includes(compared) ? key : [...key, compared]
+}
+
 /** Compiles the statement that writes rows of these columns: `rowCount` of them, or any number as JSON. */
 export function bulkText(
   table: BulkTable,

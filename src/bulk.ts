@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { positionsOf, slicesOf } from './bulk-order.ts'
 import { queriesOf, type TextOf } from './bulk-queries.ts'
 import type { BulkRows } from './bulk-rows.ts'
 import { BulkWriteError, withCallerStack } from './errors.ts'
@@ -46,6 +47,8 @@ export interface BulkWork {
   readonly given: readonly object[]
   readonly rows: BulkRows
   readonly textOf: TextOf
+  /** Whether no row is created, so that it shows nowhere in which order they were written. */
+  readonly isOrderFree: boolean
 }
 
 /**
@@ -81,17 +84,19 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
 }
 
 async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WaitOptions): Promise<number> {
-  const { rows } = work.rows
+  const { rows, areAlike } = work.rows
+  const slices = slicesOf(rows, sliceRows, work.isOrderFree && areAlike)
   let changes = 0
-  for (let start = 0; start < rows.length; start += sliceRows) {
-    if (start > 0) await host.nextTurn()
-    const slice = rows.slice(start, start + sliceRows)
+  let isFirst = true
+  for (const slice of slices) {
+    if (!isFirst) await host.nextTurn()
+    isFirst = false
     try {
-      changes += await host.write(queriesOf(slice, work.textOf, work.rows.areAlike), waitNow())
+      changes += await host.write(queriesOf(slice, work.textOf, areAlike), waitNow())
     } catch (error) {
-      const total = work.given.length
-      const end = rows[start + sliceRows]?.position ?? total
-      throw new BulkWriteError({ start: slice[0]?.position ?? 0, end, total, changes }, { cause: error })
+      const untried = positionsOf([...slices].flat())
+      const failure = { failed: positionsOf(slice), untried, total: work.given.length, changes }
+      throw new BulkWriteError(failure, { cause: error })
     }
   }
   return changes

@@ -12,7 +12,6 @@ import {
   type Kysely,
   type QueryCompiler,
   SqliteIntrospector,
-  SqliteQueryCompiler,
   type TableMetadata,
 } from 'kysely'
 import { UnbusyAdapter } from './adapter.ts'
@@ -20,6 +19,7 @@ import { UnbusyDriver } from './driver.ts'
 import { migrationLockTable } from './migration-lock.ts'
 import { ConnectionPool } from './pool.ts'
 import { checkOptions, type PoolOptions } from './pool-options.ts'
+import { UnbusyQueryCompiler } from './query-compiler.ts'
 
 /**
  * A Kysely dialect with the contract of this library. The database is opened at the first query.
@@ -51,7 +51,7 @@ export class UnbusyDialect implements Dialect {
   }
 
   createQueryCompiler(): QueryCompiler {
-    return new SqliteQueryCompiler()
+    return new UnbusyQueryCompiler()
   }
 
   createAdapter(): DialectAdapter {

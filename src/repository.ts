@@ -6,16 +6,9 @@
 import { expressionBuilder, type Insertable, type Kysely, type Transaction } from 'kysely'
 import { type BulkHost, type BulkOptions, type BulkResult, writeBulk } from './bulk.ts'
 import { queueHost, transactionHost } from './bulk-host.ts'
-import type { TextOf } from './bulk-queries.ts'
 import { BulkRows, type Duplicates } from './bulk-rows.ts'
-import {
-  type BulkTable,
-  type BulkText,
-  type BulkVerb,
-  bulkText,
-  type Condition,
-  type MergeRule,
-} from './bulk-sql.ts'
+import { type BulkTable, type BulkVerb, type Condition, type MergeRule, requiredBy } from './bulk-sql.ts'
+import { BulkTexts } from './bulk-texts.ts'
 import { ConfigError } from './errors.ts'
 import type { ConnectionPool } from './pool.ts'
 import type {
@@ -30,22 +23,19 @@ import type {
   UpsertRow,
 } from './repository-types.ts'
 
-/** More texts than a program has; one that makes up sets of columns must not fill the memory. */
-const maxTexts = 512
-
 /** Bulk verbs on one table. Get one with `storage.repository()`, once, and keep it: it keeps its compiled statements. */
 export class Repository<DB, Table extends TableName<DB>, const Key extends RepositoryKey<DB, Table>> {
   readonly #pool: ConnectionPool
   readonly #host: BulkHost
   readonly #table: BulkTable
-  readonly #texts: Map<string, BulkText>
+  readonly #texts: BulkTexts
 
   /** Use `storage.repository()`. */
   constructor(
     pool: ConnectionPool,
     table: BulkTable,
     host: BulkHost = queueHost(pool),
-    texts: Map<string, BulkText> = new Map(),
+    texts: BulkTexts = new BulkTexts(table),
   ) {
     if (table.key.length === 0)
       throw new ConfigError(`Cannot make a repository of ${table.name} without a key`)
@@ -181,19 +171,8 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
       duplicates,
       integers: this.#pool.integerBinding,
     })
-    const verbName = nameOf(verb)
-    const textOf: TextOf = (set, rowCount) => {
-      // A condition of the caller's may have other parameters the next time.
-      if (verbName === undefined) return bulkText(this.#table, verb, set.columns, rowCount)
-      const name = `${rowCount} ${verbName} ${set.columns.join()}`
-      const known = this.#texts.get(name)
-      if (known !== undefined) return known
-      const text = bulkText(this.#table, verb, set.columns, rowCount)
-      if (this.#texts.size >= maxTexts) this.#texts.clear()
-      this.#texts.set(name, text)
-      return text
-    }
-    return writeBulk(this.#host, { given, rows, textOf }, options)
+    const isOrderFree = verb.name === 'update' || verb.name === 'delete'
+    return writeBulk(this.#host, { given, rows, textOf: this.#texts.of(verb), isOrderFree }, options)
   }
 }
 
@@ -207,20 +186,8 @@ function conditionOf<DB, Table extends keyof DB>(
   }
 }
 
-/** An insert may leave its key to the database, unless it has to find out whether that key is stored. */
-function requiredBy(verb: BulkVerb, key: readonly string[]): readonly string[] {
-  if (verb.name === 'insert' && !verb.ignoresConflicts) return []
-  const compared = 'only' in verb ? verb.only.onlyIfGreater : undefined
-  return compared === undefined || key.includes(compared) ? key : [...key, compared]
-}
-
 function isEmpty({ onlyIfGreater, where }: Condition): boolean {
   return onlyIfGreater === undefined && where === undefined
-}
-
-/** Tells two verbs apart; undefined if that cannot be told. */
-function nameOf(verb: BulkVerb): string | undefined {
-  return 'only' in verb && verb.only.where !== undefined ? undefined : JSON.stringify(verb)
 }
 
 /** The Kysely that compiles and the table, as one. */

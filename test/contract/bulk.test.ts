@@ -55,6 +55,10 @@ function numbered(count: number, value: unknown = 'x'): { id: number; value: unk
   return Array.from({ length: count }, (_, id) => ({ id, value }))
 }
 
+function range(start: number, end: number): number[] {
+  return Array.from({ length: end - start }, (_, index) => start + index)
+}
+
 /** What was stored, class by class: REAL 5.0 and INTEGER 5 read the same. */
 const stored = sql<AnyDatabase>`select id, value, typeof(value) as type, hex(cast(value as blob)) as bytes from item order by id`
 
@@ -120,11 +124,41 @@ const cases: ContractCase[] = [
 
       expect(error).toBeInstanceOf(BulkWriteError)
       expect(error.message).toBe(
-        'Cannot write rows 1000 to 1999 of 3000; the 1000 before them are stored, what follows was not written',
+        'Cannot write 2000 of 3000 rows: 1000 of them failed together, the first is row 1000, and 1000 were not ' +
+          'tried; the other 1000 are',
       )
-      expect(error).toMatchObject({ start: 1_000, end: 2_000, total: 3_000, changes: 1_000 })
+      expect(error).toMatchObject({ total: 3_000, changes: 1_000 })
+      expect(error.failed).toEqual(range(1_000, 2_000))
+      expect(error.untried).toEqual(range(2_000, 3_000))
       expect(error.cause).toBeInstanceOf(ConstraintError)
       expect(await count()).toBe(1_001)
+    },
+  },
+  {
+    name: 'C5 neighbours by key share a slice of an update, and the error still names the rows of the caller',
+    async run(context) {
+      const { items, storage } = await openItems(context)
+      await items.insertMany(numbered(3_000))
+      await sql`create trigger refuse before update on item when new.id = 1500 begin select raise(abort, 'no'); end`.execute(
+        storage.db,
+      )
+      // The even ones, then the odd ones; what comes last takes the place of the first two.
+      const ids = [...range(0, 1_500).map((n) => 2 * n), ...range(0, 1_500).map((n) => 2 * n + 1), 0, 2_998]
+      const rows = ids.map((id, position) => ({ id, value: position }))
+
+      const error = (await rejection(items.updateMany(rows))) as BulkWriteError
+
+      const idsAt = (positions: readonly number[]): number[] =>
+        positions.map((position) => ids[position] as number)
+      expect(new Set(idsAt(error.failed))).toEqual(new Set(range(1_000, 2_000)))
+      expect(new Set(idsAt(error.untried))).toEqual(new Set(range(2_000, 3_000)))
+      expect(error.untried.at(-1)).toBe(3_001)
+      const { rows: written } = await sql<{
+        id: number
+        value: number
+      }>`select * from item where value <> 'x'`.execute(storage.db)
+      expect(written.map(({ id }) => id)).toEqual(range(0, 1_000))
+      expect(written[0]?.value).toBe(3_000)
     },
   },
   {
@@ -166,11 +200,11 @@ const cases: ContractCase[] = [
 
       expect(timeout).toBeInstanceOf(LockTimeoutError)
       expect(sliced.cause).toBeInstanceOf(LockTimeoutError)
-      expect(sliced).toMatchObject({ start: 0, changes: 0 })
+      expect(sliced).toMatchObject({ failed: range(0, 1_000), untried: range(1_000, 2_000), changes: 0 })
       expect(waitedMs).toBeGreaterThanOrEqual(200)
       expect(waitedMs).toBeLessThan(900)
       expect((error.cause as Error).message).toBe('enough')
-      expect(await count()).toBe(error.start)
+      expect(await count()).toBe(20_000 - error.failed.length - error.untried.length)
     },
   },
   {
@@ -314,7 +348,7 @@ const cases: ContractCase[] = [
 
       const error = await storage.write(() => failing as Promise<BulkWriteError>, { lane: 'control' })
 
-      expect(error).toMatchObject({ start: 0, end: 1_000, total: 2_000, changes: 0 })
+      expect(error).toMatchObject({ failed: range(0, 1_000), total: 2_000, changes: 0 })
       expect(error.cause).toBeInstanceOf(LockTimeoutError)
       expect((error.cause as LockTimeoutError).waitedMs).toBeLessThan(10_000)
     },

@@ -18,10 +18,19 @@ function statementsOf(given: readonly object[]): string[] {
   return queries.map(({ sql }) => sql)
 }
 
-it('queriesOf() puts any number of rows into one JSON text', () => {
-  const rows = Array.from({ length: 5_000 }, (_, id) => ({ id, value: 'x' }))
+it('queriesOf() binds full slices, and puts any other number of rows into one JSON text', () => {
+  const rows = Array.from({ length: 2_999 }, (_, id) => ({ id, value: 'x' }))
 
-  expect(statementsOf(rows)).toEqual(['id,value json'])
+  expect(statementsOf(rows)).toEqual(['id,value 1000', 'id,value 1000', 'id,value json'])
+  expect(statementsOf(rows.slice(0, 1_000))).toEqual(['id,value 1000'])
+  expect(statementsOf(rows.slice(0, 999))).toEqual(['id,value json'])
+})
+
+it('queriesOf() puts a full slice of many columns into JSON: as parameters it would be a big program', () => {
+  const values = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`c${n}`, n]))
+  const rows = Array.from({ length: 1_000 }, (_, id) => ({ id, ...values }))
+
+  expect(statementsOf(rows)).toEqual(['id,c0,c1,c2,c3,c4,c5,c6,c7 json'])
 })
 
 it('queriesOf() cuts a JSON text that would become longer than a string can be', () => {

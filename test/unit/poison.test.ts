@@ -7,6 +7,8 @@ import fc from 'fast-check'
 import {
   BulkWriteError,
   ConstraintError,
+  CorruptDatabaseError,
+  FileReplacedError,
   InvalidStatementError,
   LockTimeoutError,
   QueueFullError,
@@ -16,7 +18,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { type Fault, faultOf, writeIsolating } from '../../src/poison.ts'
 
-const failure = { start: 1_000, end: 2_000, total: 3_000, changes: 1_000 }
+const failure = { failed: [1, 2], untried: [3], total: 4, changes: 1 }
 const report = { waitedMs: 1, attempts: 1 }
 const locked = new LockTimeoutError('The database stayed locked', report, {
   cause: new SqliteError('database is locked', 5),
@@ -40,8 +42,12 @@ const faults: readonly (readonly [error: unknown, Fault])[] = [
   [new StorageClosedError('closed'), 'passing'],
   [new DOMException('aborted', 'AbortError'), 'passing'],
   [new DOMException('late', 'TimeoutError'), 'passing'],
-  // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, SCHEMA, NOTADB
-  ...[5, 517, 6, 7, 8, 9, 10, 778, 11, 13, 14, 15, 17, 26].map(
+  // CORRUPT, NOTADB
+  [new CorruptDatabaseError('', 11), 'storage'],
+  [new SqliteError('', 26), 'storage'],
+  [new FileReplacedError('app.db', { file: 'app.db-wal', change: 'deleted' }), 'storage'],
+  // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL, SCHEMA
+  ...[5, 517, 6, 7, 8, 9, 10, 778, 13, 14, 15, 17].map(
     (code) => [new SqliteError('', code), 'passing'] as const,
   ),
 ]
