@@ -50,12 +50,16 @@ function requireToken(token: string): MiddlewareHandler {
   })
 }
 
-/** The same, or the cookie of the page for what only reads. */
+/**
+ * The same, or the cookie of the page for what only reads. A WebSocket begins with GET and can write: the browser must say
+ * that a page of this server opens it, as the cookie alone is also sent where only the port differs.
+ */
 export function requireTokenOrCookie(token: string, access: PageAccess): MiddlewareHandler {
   const askForToken = requireToken(token)
   return async (c, next) => {
-    const mayRead = c.req.method === 'GET' && c.req.header('authorization') === undefined
-    return mayRead && (await access.hasCookie(c)) ? next() : askForToken(c, next)
+    const isRead = c.req.method === 'GET' && c.req.header('authorization') === undefined
+    const mayEnter = isRead && (!isUpgrade(c) || hasOwnOrigin(c))
+    return mayEnter && (await access.hasCookie(c)) ? next() : askForToken(c, next)
   }
 }
 
@@ -67,14 +71,21 @@ export const refuseOtherSites: MiddlewareHandler = async (c, next) => {
   const site = c.req.header('sec-fetch-site')
   const isForeign = site === 'cross-site' || site === 'same-site'
   // Any page may open a WebSocket to anywhere, and over it one can write.
-  const isSocket = c.req.header('upgrade') !== undefined
-  if ((isForeign && c.req.method !== 'GET') || (isSocket && (isForeign || hasForeignOrigin(c)))) {
+  if ((isForeign && c.req.method !== 'GET') || (isUpgrade(c) && (isForeign || hasForeignOrigin(c)))) {
     return c.json({ error: 'forbidden', reason: 'pages of other sites must not write here' }, 403)
   }
   return next()
 }
 
+function isUpgrade(c: Context): boolean {
+  return c.req.header('upgrade') !== undefined
+}
+
 function hasForeignOrigin(c: Context): boolean {
+  return c.req.header('origin') !== undefined && !hasOwnOrigin(c)
+}
+
+function hasOwnOrigin(c: Context): boolean {
   const origin = c.req.header('origin')
-  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== c.req.header('host'))
+  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === c.req.header('host')
 }

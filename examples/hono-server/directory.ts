@@ -20,6 +20,8 @@ export interface DirectoryEntry {
   readonly isClosed: boolean
   /** The last sign of life that was taken in, stored or not; undefined if there was none since it became known. */
   readonly seenAtMs: number | undefined
+  /** Whether that was its goodbye. */
+  readonly hasLeft: boolean
   readonly thinking: boolean
   readonly mode: string | undefined
 }
@@ -55,7 +57,10 @@ export class Directory {
 
   /** Whether it has to be looked up: neither known, nor known a moment ago to be unknown. */
   isMissing(id: string, nowMs: number): boolean {
-    return !this.#entries.has(id) && (this.#unknownUntilMs.get(id) ?? 0) <= nowMs
+    const untilMs = this.#unknownUntilMs.get(id) ?? 0
+    // Later than it can be: the clock went back since.
+    const isStale = untilMs <= nowMs || untilMs > nowMs + this.#unknownForMs
+    return !this.#entries.has(id) && isStale
   }
 
   /** A row was read or written. What has closed stays so: the row may have been read before that. */
@@ -73,9 +78,10 @@ export class Directory {
     forgetFirst(this.#unknownUntilMs, this.#capacity)
   }
 
-  /** Whether a sign of life says something new: the last one that was taken in is older, or there was none. */
+  /** Whether a sign of life says something new: the last one is older, there was none, or it has left since. */
   isNews(id: string, time: number): boolean {
-    return (this.#entries.get(id)?.seenAtMs ?? -1) < time
+    const { seenAtMs = -1, hasLeft } = this.#entries.get(id) ?? unseen
+    return seenAtMs < time || (seenAtMs === time && hasLeft)
   }
 
   /** A sign of life was taken in that is news. Not every one tells everything: what it does not say is as it was. */
@@ -84,6 +90,7 @@ export class Directory {
     const seen = {
       ...entry,
       seenAtMs: time,
+      hasLeft: false,
       thinking: thinking ?? entry.thinking,
       mode: mode ?? entry.mode,
     }
@@ -91,10 +98,17 @@ export class Directory {
     return seen
   }
 
+  /** It said goodbye. */
+  leave(id: string, time: number): void {
+    const entry = this.#entries.get(id) ?? unseen
+    this.#put(id, { ...entry, seenAtMs: time, hasLeft: true, thinking: false })
+  }
+
   /** It fell silent: reads show what is stored from now on. */
   silence(id: string): void {
     const entry = this.#entries.get(id)
-    if (entry !== undefined) this.#entries.set(id, { ...entry, seenAtMs: undefined, thinking: false })
+    if (entry === undefined) return
+    this.#entries.set(id, { ...entry, seenAtMs: undefined, hasLeft: false, thinking: false })
   }
 
   /** It is gone from the database. */
@@ -110,7 +124,13 @@ export class Directory {
   }
 }
 
-const unseen: DirectoryEntry = { isClosed: false, seenAtMs: undefined, thinking: false, mode: undefined }
+const unseen: DirectoryEntry = {
+  isClosed: false,
+  seenAtMs: undefined,
+  hasLeft: false,
+  thinking: false,
+  mode: undefined,
+}
 
 function forgetFirst(map: Map<string, unknown>, capacity: number): void {
   if (map.size <= capacity) return

@@ -22,6 +22,13 @@ export type EphemeralEvent =
       readonly activeAt: number
     }
   | {
+      /** The first socket of a machine was opened, or its last one closed. */
+      readonly type: 'machine-status'
+      readonly machineId: string
+      readonly online: boolean
+      readonly timestamp: number
+    }
+  | {
       readonly type: 'usage'
       /** The session. */
       readonly id: string

@@ -130,6 +130,11 @@ export const pageQuery: Schema<{ readonly cursor?: string | undefined; readonly 
 /** The query of `GET /v2/sessions/active`. */
 export const activeQuery: Schema<{ readonly limit: number }> = v.object({ limit: limitUpTo(500, '150') })
 
+/** The query of `GET /v1/updates`: a machine says which one it is. */
+export const updatesQuery: Schema<{ readonly machineId?: string | undefined }> = v.object({
+  machineId: v.optional(name),
+})
+
 /** The `:id` of a path. */
 export const idParameter: Schema<{ readonly id: string }> = v.object({ id: name })
 

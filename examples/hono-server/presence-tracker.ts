@@ -6,7 +6,7 @@
  */
 import type { CoalescingBuffer, FlushContext, Storage } from 'unbusy'
 import { Directory, type DirectoryOptions, type Sighting } from './directory.ts'
-import type { LastSeen, PresenceRepository } from './repositories/presence.ts'
+import type { LastSeen, PresenceRepository, SeenRow } from './repositories/presence.ts'
 import type { Database } from './schema.ts'
 
 /** How presence is buffered. */
@@ -29,7 +29,7 @@ export interface Activity {
 export class PresenceTracker {
   readonly rows: PresenceRepository
   readonly directory: Directory
-  readonly buffer: CoalescingBuffer<string, LastSeen>
+  readonly buffer: CoalescingBuffer<string, SeenRow>
   readonly #onActivity: (activity: Activity) => void
 
   constructor(
@@ -40,9 +40,9 @@ export class PresenceTracker {
     this.rows = rows
     this.directory = new Directory(options)
     this.#onActivity = options.onActivity
-    this.buffer = storage.coalesce<string, LastSeen>({
+    this.buffer = storage.coalesce<string, SeenRow>({
       key: ({ id }) => id,
-      merge: (older, newer) => (newer.last_active_at > older.last_active_at ? newer : older),
+      merge: (older, newer) => (newer.last_active_at >= older.last_active_at ? newer : older),
       flush: (seen, context) => this.#flush(seen, context),
       intervalMs: options.flushIntervalMs ?? 1_000,
       // The interval decides, not the number: thousands of sessions are one statement, too.
@@ -60,9 +60,9 @@ export class PresenceTracker {
   /** A row was read or written. Answers the row with what was acknowledged since, stored or not. */
   learn<Row extends LastSeen & { readonly active: number }>(row: Row, closedAt: number | null): Row {
     this.directory.learn(row.id, closedAt !== null)
-    const seenAtMs = this.directory.get(row.id)?.seenAtMs ?? 0
+    const { seenAtMs = 0, hasLeft } = this.directory.get(row.id) ?? {}
     if (closedAt !== null || seenAtMs <= row.last_active_at) return row
-    return { ...row, active: 1, last_active_at: seenAtMs }
+    return { ...row, active: hasLeft ? 0 : 1, last_active_at: seenAtMs }
   }
 
   /** Makes known which of these there are: with one query for those that it does not know, or none. */
@@ -80,11 +80,28 @@ export class PresenceTracker {
   see(sighting: Sighting): 'taken' | 'full' | 'closed' {
     const { id, time } = sighting
     if (!this.directory.isNews(id, time)) return 'taken'
-    const result = this.buffer.set({ id, last_active_at: time })
+    const result = this.buffer.set({ id, last_active_at: time, active: 1 })
     if (!result.accepted) return result.reason === 'closed' ? 'closed' : 'full'
     const { thinking } = this.directory.see(sighting)
     this.#onActivity({ id, active: true, activeAt: time, thinking })
     return 'taken'
+  }
+
+  /** It is there from now on, if it is open. Its goodbye of a moment ago does not count. */
+  arrive(id: string, nowMs: number): void {
+    const { isClosed, seenAtMs = 0 } = this.directory.get(id) ?? {}
+    if (isClosed !== true) this.see({ id, time: Math.max(nowMs, seenAtMs) })
+  }
+
+  /** It was there until now, and is not any more. A later sign of life brings it back. */
+  leave(id: string, nowMs: number): void {
+    const { isClosed, seenAtMs = 0 } = this.directory.get(id) ?? {}
+    if (isClosed === true) return
+    // After the last sign of life, even within one millisecond.
+    const time = Math.max(nowMs, seenAtMs + 1)
+    if (!this.buffer.set({ id, last_active_at: time, active: 0 }).accepted) return
+    this.directory.leave(id, time)
+    this.#onActivity({ id, active: false, activeAt: time, thinking: false })
   }
 
   /** It was ended or revoked: what waits for it will not be needed. */
@@ -102,7 +119,7 @@ export class PresenceTracker {
   }
 
   /** One statement; of many thousands, the repository makes slices so that others write in between. */
-  async #flush(seen: readonly LastSeen[], context: FlushContext): Promise<void> {
+  async #flush(seen: readonly SeenRow[], context: FlushContext): Promise<void> {
     const changes = await this.rows.touchMany(seen, context)
     if (changes === seen.length) return
     // The guards in SQL refused something: a fresher one is stored, or another process has closed or deleted it.

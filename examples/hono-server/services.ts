@@ -6,6 +6,7 @@
 import type { Storage } from 'unbusy'
 import { EventHub } from './event-hub.ts'
 import { type Figures, figuresOf } from './figures.ts'
+import { MachineSockets } from './machine-sockets.ts'
 import { Presence } from './presence.ts'
 import { MachineRepository } from './repositories/machines.ts'
 import { SessionRepository } from './repositories/sessions.ts'
@@ -35,6 +36,7 @@ export class Services {
   readonly sessions: SessionRepository
   readonly usage: UsageRepository
   readonly presence: Presence
+  readonly machineSockets: MachineSockets
   readonly sweeper: Sweeper
   readonly #ticker: ReturnType<typeof setInterval>
 
@@ -52,6 +54,7 @@ export class Services {
       flushIntervalMs: options.presenceFlushMs ?? 1_000,
       lockTimeoutMs: options.presenceMs ?? 2_000,
     })
+    this.machineSockets = new MachineSockets(this.presence.machines, this.hub)
     this.sweeper = new Sweeper({
       trackers: [this.presence.sessions, this.presence.machines],
       intervalMs: options.sweepIntervalMs ?? 30_000,

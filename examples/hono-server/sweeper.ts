@@ -68,9 +68,12 @@ export class Sweeper {
 
   /** Sweeps once, and answers how many were marked. */
   async sweep(): Promise<number> {
-    const sinceMs = this.#now() - this.#silentForMs
+    const nowMs = this.#now()
+    const sinceMs = nowMs - this.#silentForMs
     let count = 0
     for (const tracker of this.#trackers) {
+      // The next sign of life is news then, whatever was acknowledged in that future.
+      for (const id of await tracker.rows.clampFuture(nowMs, wait)) tracker.directory.silence(id)
       const silent = await tracker.rows.listSilent(sinceMs, maxRows)
       // Whose sign of life was acknowledged is not silent, even if it is not stored yet.
       const unseen = silent.filter(({ id }) => (tracker.directory.get(id)?.seenAtMs ?? 0) < sinceMs)

@@ -64,8 +64,10 @@ export interface Demo extends AsyncDisposable {
   stop(): Promise<DemoExit>
   /** Sends signals until the process has ended. */
   insist(): Promise<DemoExit>
-  /** Sends SIGTERM and resolves as soon as the demo says that it is stopping. */
-  beginStop(): Promise<void>
+  /** Sends a signal and resolves as soon as the demo says that it is stopping. @param signal SIGTERM, if none is given. */
+  beginStop(signal?: NodeJS.Signals): Promise<void>
+  /** Sends a signal, if the process still runs. */
+  signal(signal: NodeJS.Signals): void
 }
 
 /** A folder for databases that is gone afterwards. */
@@ -96,8 +98,9 @@ export async function startDemo(
     request: (route, body, method) => request(`${url}${route}`, body, method),
     stop: () => child.stop(),
     insist: () => child.insist(),
-    async beginStop() {
-      child.terminate()
+    signal: (signal) => child.terminate(signal),
+    async beginStop(signal) {
+      child.terminate(signal)
       await child.says(/^Stopping/m)
     },
     async [Symbol.asyncDispose]() {
@@ -166,10 +169,10 @@ class DemoProcess {
     })
   }
 
-  terminate(): void {
+  terminate(signal: NodeJS.Signals = 'SIGTERM'): void {
     const { pid, exitCode, signalCode } = this.#child
     // By its id: after `child.kill()` Deno takes the child for dead, whatever it does about the signal.
-    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, 'SIGTERM')
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal)
   }
 
   async insist(): Promise<DemoExit> {

@@ -6,7 +6,16 @@
 import { holdLock } from 'unbusy/testing'
 import { expect } from 'vitest'
 import { peerQuery } from '../processes/peer.ts'
-import { afterThisMillisecond, brief, newId, newSession, type RouteCase, untilStored } from './route-case.ts'
+import { demoToken } from './demo-server.ts'
+import {
+  afterThisMillisecond,
+  brief,
+  newId,
+  newSession,
+  type RouteCase,
+  statusOf,
+  untilStored,
+} from './route-case.ts'
 import { openUpdates, watchEvents } from './watcher.ts'
 
 const minute = 60_000
@@ -144,6 +153,88 @@ export const liveCases: readonly RouteCase[] = [
 
       expect((await demo.request(`/v2/sessions/${id}`)).body.session).toMatchObject({ active: false, seq: 1 })
       expect(await brief(demo.request('/v1/updates'))).toEqual([426, 'upgrade-required'])
+    },
+  },
+  {
+    name: 'a machine is online and active while a WebSocket of its own is open; those who watch are told, and it is stored',
+    async run(demo) {
+      const id = newId()
+      await demo.request('/v1/machines', { id, metadata: '' })
+      await using watcher = await watchEvents(demo)
+      const told = (): unknown[] =>
+        watcher.received
+          .filter(({ data }) => data.machineId === id || data.id === id)
+          .map(({ data }) => [data.type, data.online ?? data.active])
+      const isActive = async (): Promise<boolean> =>
+        (await demo.request(`/v1/machines/${id}`)).body.machine.active
+      const stored = `select active from machine where id = '${id}'`
+      const untilTold = (type: string, state: boolean): Promise<unknown> =>
+        watcher.first(
+          ({ data }) =>
+            data.type === type &&
+            (data.machineId ?? data.id) === id &&
+            (data.online ?? data.active) === state,
+        )
+      const online = [
+        ['machine-status', true],
+        ['machine-activity', true],
+      ]
+      const offline = [
+        ['machine-status', false],
+        ['machine-activity', false],
+      ]
+      const connect = () => openUpdates(demo, `?machineId=${id}`)
+
+      {
+        await using _first = await connect()
+        await untilTold('machine-activity', true)
+        {
+          await using second = await connect()
+          second.send({ type: 'machine-alive', machineId: id, time: Date.now() + minute })
+        }
+        await untilStored(demo, stored, ([row]) => row?.active === 1)
+        expect(await isActive()).toBe(true)
+        expect(told().slice(0, 2)).toEqual(online)
+      }
+      await untilTold('machine-activity', false)
+      expect(told().filter((event) => String(event).startsWith('machine-status'))).toEqual([
+        online[0],
+        offline[0],
+      ])
+      expect(told().slice(-2)).toEqual(offline)
+      expect(await isActive()).toBe(false)
+      await untilStored(demo, stored, ([row]) => row?.active === 0)
+      expect(await isActive()).toBe(false)
+
+      watcher.received.length = 0
+      await using _again = await connect()
+      await untilTold('machine-activity', true)
+      expect(told()).toEqual(online)
+      expect(await isActive()).toBe(true)
+      await untilStored(demo, stored, ([row]) => row?.active === 1)
+    },
+  },
+  {
+    name: 'a WebSocket of a machine that is unknown or revoked is refused',
+    async run(demo) {
+      const id = newId()
+      await demo.request('/v1/machines', { id, metadata: '' })
+      await demo.request(`/v1/machines/${id}/revoke`, {})
+      const upgrade = (machineId: string): Promise<number> =>
+        statusOf(
+          `${demo.url}/v1/updates?machineId=${machineId}`,
+          {
+            authorization: `Bearer ${demoToken}`,
+            connection: 'upgrade',
+            upgrade: 'websocket',
+            'sec-websocket-version': '13',
+            'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          },
+          [],
+          'GET',
+        )
+
+      expect([await upgrade(newId()), await upgrade(id), await upgrade('')]).toEqual([404, 410, 400])
     },
   },
   {

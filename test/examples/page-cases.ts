@@ -4,9 +4,31 @@
  * @module
  */
 import { expect } from 'vitest'
+import WebSocket from 'ws'
 import { demoToken } from './demo-server.ts'
 import { newSession, type RouteCase, statusOf } from './route-case.ts'
 import { watchEvents } from './watcher.ts'
+
+/** How the server answers the opening of a WebSocket; one that it accepts is closed again. */
+function upgradeStatus(url: string, headers: Readonly<Record<string, string>>): Promise<number | undefined> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/updates`, { headers })
+  return new Promise((resolve, reject) => {
+    socket.on('open', () => {
+      socket.close()
+      resolve(101)
+    })
+    socket.on('unexpected-response', (request, { statusCode }) => {
+      request.destroy()
+      resolve(statusCode)
+    })
+    // Bun's has no 'unexpected-response': the status is in the message.
+    socket.on('error', (error) => {
+      const status = /\b[45]\d\d\b/.exec(error.message)?.[0]
+      if (status === undefined) reject(error)
+      else resolve(Number(status))
+    })
+  })
+}
 
 export const pageCases: readonly RouteCase[] = [
   {
@@ -58,6 +80,19 @@ export const pageCases: readonly RouteCase[] = [
         origin: 'http://evil.example',
       }
       expect(await statusOf(`${url}/v1/updates`, upgrade, [], 'GET')).toBe(403)
+    },
+  },
+  {
+    name: 'the cookie opens the WebSocket only for a page of this server, which says so: one can write over it',
+    async run({ url }) {
+      const body = new URLSearchParams({ token: demoToken })
+      const welcome = await fetch(url, { method: 'POST', body, redirect: 'manual' })
+      const cookie = welcome.headers.get('set-cookie')?.split(';')[0] as string
+
+      expect(await upgradeStatus(url, { cookie, origin: url })).toBe(101)
+      expect(await upgradeStatus(url, { cookie })).toBe(401)
+      expect(await upgradeStatus(url, { cookie, origin: 'http://127.0.0.1:1' })).toBe(403)
+      expect(await upgradeStatus(url, { authorization: `Bearer ${demoToken}` })).toBe(101)
     },
   },
   {

@@ -84,10 +84,45 @@ it('PresenceRepository.deactivateMany() compares and sets: who came back after t
   const { rows: presence } = parts.presence.sessions
   const asRead = await presence.listSilent(startMs + 1, 10)
   expect(asRead).toHaveLength(3)
-  await presence.touchMany([{ id: back.id, last_active_at: startMs + 1 }], {})
+  await presence.touchMany([{ id: back.id, active: 1, last_active_at: startMs + 1 }], {})
   await parts.sessions.end(ended.id, { endedAtMs: startMs, lastActiveAtMs: startMs, nowMs: startMs })
 
   const marked = await presence.deactivateMany(asRead, {})
   expect(marked).toEqual([{ id: silent.id, last_active_at: startMs }])
   expect(await parts.activeOf(back.id)).toBe(1)
+})
+
+it('Sweeper brings back what was seen in the future when the clock goes back, and the next heartbeat counts', async () => {
+  await using parts = await openDemoParts()
+  const { id } = await parts.open('a')
+  const heartbeat = (nowMs: number) =>
+    parts.presence.record([{ type: 'session-alive', sid: id, time: nowMs }], nowMs)
+  const futureMs = startMs + 180 * minute
+  await heartbeat(futureMs)
+  await heartbeat(startMs + 1)
+  await parts.storage.flush()
+  expect((await parts.sessions.find(id))?.last_active_at).toBe(futureMs)
+
+  await parts.sweeper.sweep()
+  expect((await parts.sessions.find(id))?.last_active_at).toBe(startMs)
+  await heartbeat(startMs + 1)
+  await parts.storage.flush()
+  expect((await parts.sessions.find(id))?.last_active_at).toBe(startMs + 1)
+  await parts.clock.advance(11 * minute)
+  expect(await parts.sweeper.sweep()).toBe(1)
+})
+
+it('Presence looks an unknown session up again after a second, also when the clock went back', async () => {
+  await using parts = await openDemoParts()
+  const later = startMs + 180 * minute
+  const unknown = { accepted: 0, dropped: [{ index: 0, reason: 'unknown' }] }
+  const heartbeat = (sid: string, nowMs: number) =>
+    parts.presence.record([{ type: 'session-alive', sid, time: nowMs }], nowMs)
+  const id = 'not yet'
+  expect(await heartbeat(id, later)).toEqual(unknown)
+  const { id: opened } = await parts.open('a')
+  await parts.storage.db.updateTable('session').set({ id }).where('id', '=', opened).execute()
+  expect(await heartbeat(id, later + 500)).toEqual(unknown)
+
+  expect(await heartbeat(id, startMs + 1)).toEqual({ accepted: 1, dropped: [] })
 })

@@ -93,11 +93,12 @@ async function readEvents(body: ReadableStream<Uint8Array>, watcher: Watcher): P
   watcher.end()
 }
 
-/** Opens `GET /v1/updates`. `send` sends a heartbeat. */
+/** Opens `GET /v1/updates`, as a machine does or as nobody. `send` sends a heartbeat. */
 export async function openUpdates(
   demo: Demo,
+  query = '',
 ): Promise<{ readonly watcher: Watcher; send(message: unknown): void } & AsyncDisposable> {
-  const socket = new WebSocket(`${demo.url.replace('http', 'ws')}/v1/updates`, {
+  const socket = new WebSocket(`${demo.url.replace('http', 'ws')}/v1/updates${query}`, {
     headers: { authorization: `Bearer ${demoToken}` },
   })
   const watcher = new Watcher(() => socket.close())

@@ -14,6 +14,14 @@ export interface LastSeen {
   readonly last_active_at: number
 }
 
+/** A sign of life, or with `active: 0` a goodbye. */
+export interface SeenRow extends LastSeen {
+  readonly active: 0 | 1
+}
+
+/** How far the clocks of several servers may be apart, in milliseconds. */
+const maxClockSkewMs = 60_000
+
 /** What is stored about the presence of one. */
 export interface StoredPresence extends LastSeen {
   readonly active: number
@@ -37,14 +45,14 @@ export class PresenceRepository {
   }
 
   /**
-   * Marks them as active with one bulk statement. One that is closed, or was seen later than this, stays as it is.
+   * Marks them as active, or as gone, with one bulk statement. One that is closed, or was seen later than this, stays as it is.
    * Answers how many were changed.
    */
-  async touchMany(seen: readonly LastSeen[], options: WaitOptions): Promise<number> {
-    const { changes } = await this.#rows.updateMany(
-      seen.map(({ id, last_active_at }) => ({ id, last_active_at, active: 1 })),
-      { ...options, where: () => sql`${this.#closedAt} is null and ${this.#isFresher}` },
-    )
+  async touchMany(seen: readonly SeenRow[], options: WaitOptions): Promise<number> {
+    const { changes } = await this.#rows.updateMany(seen, {
+      ...options,
+      where: () => sql`${this.#closedAt} is null and ${this.#isFresher}`,
+    })
     return changes
   }
 
@@ -61,6 +69,22 @@ export class PresenceRepository {
       const row = stored.get(id)
       return row?.active === 0 && row.closed_at === null && row.last_active_at === last_active_at
     })
+  }
+
+  /**
+   * Brings those back to now that were seen in the future, by a clock that went back since: until then every sign of life
+   * would be older than that. Answers their ids. What is a little ahead is of another server, and is left alone.
+   */
+  async clampFuture(nowMs: number, options: WaitOptions): Promise<readonly string[]> {
+    const isAhead = sql<boolean>`active = 1 and last_active_at > ${nowMs + maxClockSkewMs}`
+    const { rows } = await sql<{ id: string }>`
+      select id from ${sql.table(this.table)} where ${isAhead}
+    `.execute(this.#storage.db)
+    if (rows.length === 0) return []
+    await sql`update ${sql.table(this.table)} set last_active_at = ${nowMs} where ${isAhead}`.execute(
+      this.#storage.with(options),
+    )
+    return rows.map(({ id }) => id)
   }
 
   /** Those that are marked as active and were not seen since then, the silent ones first; at most `limit`. */
@@ -84,7 +108,7 @@ export class PresenceRepository {
 
   /** Or as fresh, but the first sign of life: a machine may register and report within one millisecond. */
   get #isFresher(): RawBuilder<boolean> {
-    return sql`(${this.#column('last_active_at')}, ${this.#column('active')}) < (excluded.last_active_at, 1)`
+    return sql`(${this.#column('last_active_at')}, ${this.#column('active')}) < (excluded.last_active_at, excluded.active)`
   }
 
   #column(name: string): RawBuilder<number> {

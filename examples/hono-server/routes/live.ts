@@ -11,7 +11,8 @@ import { LockTimeoutError } from 'unbusy'
 import type { SentEvent, Subscription } from '../event-hub.ts'
 import * as inputs from '../inputs.ts'
 import type { Services } from '../services.ts'
-import { bodyOf, InvalidParamsError, jsonOf } from '../validation.ts'
+import { bodyOf, InvalidParamsError, jsonOf, queryOf } from '../validation.ts'
+import { notFound } from './not-found.ts'
 
 /** A WebSocket of any runtime; how much of what was sent has not left yet is asked in one of two ways. */
 type RawSocket = { readonly readyState: number } & (
@@ -24,7 +25,10 @@ const maxBufferedBytes = 1024 * 1024
 const bufferPollMs = 50
 
 /** `POST /v1/presence`, `GET /v1/events` and `GET /v1/updates`. */
-export function liveRoutes({ presence, hub }: Services, upgradeWebSocket: UpgradeWebSocket): Hono {
+export function liveRoutes(
+  { presence, hub, machineSockets }: Services,
+  upgradeWebSocket: UpgradeWebSocket,
+): Hono {
   const app = new Hono()
 
   app.post('/v1/presence', async (c) => {
@@ -42,12 +46,19 @@ export function liveRoutes({ presence, hub }: Services, upgradeWebSocket: Upgrad
     }),
   )
 
-  const updates = upgradeWebSocket(() => {
+  const updates = upgradeWebSocket((c) => {
+    const { machineId } = queryOf(c, inputs.updatesQuery)
     let subscription: Subscription | undefined
+    let disconnect: (() => void) | undefined
+    const end = (): void => {
+      subscription?.end()
+      disconnect?.()
+    }
     return {
       onOpen(_event, socket) {
         subscription = hub.subscribe()
         void sendAll(subscription, socket)
+        if (machineId !== undefined) disconnect = machineSockets.connect(machineId)
       },
       onMessage: async ({ data }, socket) => {
         try {
@@ -57,11 +68,20 @@ export function liveRoutes({ presence, hub }: Services, upgradeWebSocket: Upgrad
           sendTo(socket, { event: 'error', json: JSON.stringify(failureOf(error)) })
         }
       },
-      onClose: () => subscription?.end(),
-      onError: () => subscription?.end(),
+      onClose: end,
+      onError: end,
     }
   })
-  app.get('/v1/updates', requireUpgrade, updates)
+  /** A socket of a machine that does not exist, or must not connect any more, is refused before it opens. */
+  const requireMachine: MiddlewareHandler = async (c, next) => {
+    const { machineId } = queryOf(c, inputs.updatesQuery)
+    if (machineId === undefined) return next()
+    await presence.machines.lookUp([machineId], Date.now())
+    const entry = presence.machines.directory.get(machineId)
+    if (entry === undefined) return notFound(c, 'Machine not found')
+    return entry.isClosed ? c.json({ error: 'machine_revoked' }, 410) : next()
+  }
+  app.get('/v1/updates', requireUpgrade, requireMachine, updates)
   return app
 }
 

@@ -1,0 +1,50 @@
+/**
+ * Which machines are connected: those that hold a WebSocket of their own open. Connecting is a sign of life, hanging up is
+ * the end of it, and both are stored as heartbeats are: later, many with one statement, the freshest wins.
+ *
+ * @module
+ */
+import type { EventHub } from './event-hub.ts'
+import type { PresenceTracker } from './presence-tracker.ts'
+
+/** Counts the sockets of each machine, and tells those who watch of the first one and the last one. */
+export class MachineSockets {
+  readonly #machines: PresenceTracker
+  readonly #hub: EventHub
+  readonly #sockets = new Map<string, number>()
+
+  constructor(machines: PresenceTracker, hub: EventHub) {
+    this.#machines = machines
+    this.#hub = hub
+  }
+
+  /** A socket of a known machine was opened. Answers what to call when it is closed; a second call does nothing. */
+  connect(id: string): () => void {
+    const others = this.#sockets.get(id) ?? 0
+    this.#sockets.set(id, others + 1)
+    if (others === 0) this.#tell(id, true)
+    this.#machines.arrive(id, Date.now())
+
+    let isOpen = true
+    return () => {
+      if (isOpen) this.#disconnect(id)
+      isOpen = false
+    }
+  }
+
+  #disconnect(id: string): void {
+    const others = (this.#sockets.get(id) ?? 1) - 1
+    if (others > 0) {
+      this.#sockets.set(id, others)
+      return
+    }
+    this.#sockets.delete(id)
+    this.#tell(id, false)
+    this.#machines.leave(id, Date.now())
+  }
+
+  #tell(machineId: string, online: boolean): void {
+    const timestamp = Date.now()
+    this.#hub.publish({ event: 'ephemeral', data: { type: 'machine-status', machineId, online, timestamp } })
+  }
+}
