@@ -6,6 +6,7 @@
 import type { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import type { LockWait } from './lock-wait.ts'
+import { type Warn, warnOnce } from './warning.ts'
 
 /**
  * Whether this SQLite version has the WAL-reset bug: when two connections write and checkpoint at once, a checkpoint
@@ -21,31 +22,36 @@ export function hasWalResetBug(version: string): boolean {
   return minor < 51 || minor === 52
 }
 
-/** Says once a process what is dangerous about the engine. */
+/**
+ * Whether `PRAGMA wal_checkpoint(NOOP)` tells how full the WAL is and does nothing. Before 3.51 the unknown mode is taken
+ * for PASSIVE, without a word.
+ */
+export function hasNoopCheckpoint(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > 3 || (major === 3 && minor >= 51)
+}
+
+/**
+ * Says once a process what is dangerous about the engine.
+ *
+ * @returns The version of the SQLite library; `undefined` for a database in memory.
+ */
 export async function warnAboutEngine(
   writer: PatientConnection,
   wait: LockWait,
   connector: Connector,
-  warn: (message: string) => void = (message) => console.warn(message),
-): Promise<void> {
-  if (connector.capabilities.singleConnection) return
+  warn?: Warn,
+): Promise<string | undefined> {
+  if (connector.capabilities.singleConnection) return undefined
   const sql = 'select sqlite_version() as version'
   const { rows } = await writer.execute({ sql, parameters: [], kind: 'read', cacheable: false }, wait)
   const version = String(rows[0]?.version)
-  if (!hasWalResetBug(version) || !isFirst(`${connector.name} ${version}`)) return
-  warn(
+  if (!hasWalResetBug(version)) return version
+  warnOnce(
+    `${connector.name} ${version}`,
     `unbusy: ${connector.name} brings SQLite ${version}, whose WAL-reset bug can corrupt a file that several processes ` +
       'write at once (fixed in 3.51.3): keep this file to one process, or choose another dialect',
+    warn,
   )
-}
-
-/** On globalThis, so that two copies of this library in one process do not say it twice. */
-const said = Symbol.for('unbusy.warnings')
-
-function isFirst(warning: string): boolean {
-  const scope = globalThis as { [said]?: Set<string> }
-  scope[said] ??= new Set()
-  if (scope[said].has(warning)) return false
-  scope[said].add(warning)
-  return true
+  return version
 }

@@ -11,7 +11,8 @@ import { dirname, join } from 'node:path'
 const floors: Record<string, { readonly folders: readonly string[]; readonly packages?: readonly string[] }> =
   {
     src: { folders: [], packages: ['kysely'] },
-    'src/tools': { folders: ['src'] },
+    // The command line chooses a driver, as unbusy/auto does; adapters never import tools.
+    'src/tools': { folders: ['src', 'adapters'] },
     adapters: { folders: ['src'] },
     // The demo imports the library by its published names, as a user does.
     examples: { folders: [] },

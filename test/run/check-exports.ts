@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs'
 interface PackageJson {
   readonly version: string
   readonly exports: Record<string, Record<string, string>>
+  readonly bin: Record<string, string>
   readonly peerDependencies: Record<string, string>
   readonly devDependencies: Record<string, string>
 }
@@ -21,7 +22,7 @@ interface DenoJson {
 
 const npm = readJson<PackageJson>('package.json')
 const deno = readJson<DenoJson>('deno.json')
-const complaints = [...compareEntries(), ...compareRanges(), ...compareVersions()]
+const complaints = [...compareEntries(), ...checkCommands(), ...compareRanges(), ...compareVersions()]
 
 for (const complaint of complaints) console.error(complaint)
 if (complaints.length > 0) process.exitCode = 1
@@ -48,6 +49,16 @@ function* compareEntries(): Generator<string> {
 
     const alias = entry.replace(/^\./, 'unbusy')
     if (deno.imports[alias] !== source) yield `deno.json: imports must map ${alias} to ${source}`
+  }
+}
+
+/** A command is a built file whose source exists and says what runs it; npm makes it executable. */
+function* checkCommands(): Generator<string> {
+  for (const [name, built] of Object.entries(npm.bin)) {
+    const source = built.replace(/^dist\//, './').replace(/\.js$/, '.ts')
+    if (!existsSync(source)) yield `command ${name}: ${source}, the source of ${built}, does not exist`
+    else if (!readFileSync(source, 'utf8').startsWith('#!/usr/bin/env node\n'))
+      yield `command ${name}: ${source} must begin with #!/usr/bin/env node`
   }
 }
 
