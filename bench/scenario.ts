@@ -6,12 +6,15 @@
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { i1 } from './scenarios/i1.ts'
+import { i2 } from './scenarios/i2.ts'
+import { i3 } from './scenarios/i3.ts'
 import { i4 } from './scenarios/i4.ts'
-import { runScenario } from './scenarios/run-scenario.ts'
-import type { Scenario } from './scenarios/scenario.ts'
+import { i5 } from './scenarios/i5.ts'
+import type { Incident } from './scenarios/result.ts'
+import { incidentOf } from './scenarios/run-scenario.ts'
 import { renderJson, renderTable } from './scenarios/table.ts'
 
-const scenarios: readonly Scenario[] = [i1, i4]
+const scenarios: readonly Incident[] = [incidentOf(i1), i2, i3, incidentOf(i4), i5]
 const names = scenarios.map(({ name }) => name).join(' | ')
 
 const help = `Usage: npm run scenario -- ${names} [--json]
@@ -45,7 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const progress = (side: string, size: number): void =>
     console.error(`${side}: ${size} ${scenario.unit} ...`)
-  const result = await runScenario(scenario, scenario.plan, json ? undefined : progress)
+  const result = await scenario.run(json ? undefined : progress)
   console.log(json ? renderJson(result) : `\n${renderTable(scenario, result)}`)
   for (const shortfall of result.shortfalls)
     console.error(`Our side falls short in ${scenario.name}: ${shortfall}`)
@@ -53,7 +56,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** What to run, nothing if help was asked for, or what is wrong. */
-function readArguments(args: readonly string[]): { scenario?: Scenario; json: boolean } | string {
+function readArguments(args: readonly string[]): { scenario?: Incident; json: boolean } | string {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],

@@ -72,6 +72,7 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
 }
 
-function tenths(ms: number): number {
+/** In tenths, as many as a table shows. */
+export function tenths(ms: number): number {
   return Math.round(ms * 10) / 10
 }

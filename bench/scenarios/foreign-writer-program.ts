@@ -23,7 +23,11 @@ createInterface({ input: process.stdin })
     if (told !== 'begin') askedHoldMs = told.holdMs
     else if (!hasBegun) void writeInBursts()
   })
-  .on('close', () => process.exit(0))
+  .on('close', () => {
+    // So that it leaves no WAL behind.
+    database.close()
+    process.exit(0)
+  })
 console.log('"ready"')
 
 async function writeInBursts(): Promise<never> {

@@ -23,6 +23,8 @@ export interface ForeignWriter extends AsyncDisposable {
   begin(): void
   /** One longer batch as soon as possible. Resolves when it has the lock. */
   hold(holdMs: number): Promise<void>
+  /** Ends it, with its database closed. */
+  stop(): Promise<void>
 }
 
 /** Starts it. */
@@ -34,6 +36,10 @@ export async function startForeignWriter(path: string, bursts: Bursts): Promise<
     async hold(holdMs) {
       program.tell({ holdMs })
       await expectLine('the foreign writer', program)
+    },
+    async stop() {
+      program.endInput()
+      await program.ended
     },
     [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
   }

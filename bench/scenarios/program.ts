@@ -27,10 +27,20 @@ export interface Program extends AsyncDisposable {
 
 /** Starts `bench/scenarios/<name>.ts` on the runtime that this runs on, which must be Node. */
 export function startProgram(name: string, ...args: readonly string[]): Program {
-  const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url))
-  const child = spawn(process.execPath, ['--conditions=unbusy-source', file, ...args], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  return startCommand(process.execPath, '--conditions=unbusy-source', fileOf(name), ...args)
+}
+
+/** Starts `bench/scenarios/<name>.ts` on Bun, which is a dev dependency. */
+export function startBunProgram(name: string, ...args: readonly string[]): Program {
+  const bun = fileURLToPath(new URL('../../node_modules/.bin/bun', import.meta.url))
+  return startCommand(bun, fileOf(name), ...args)
+}
+
+/** Starts any program that talks in lines. One that cannot be started ends as one that failed. */
+export function startCommand(command: string, ...args: readonly string[]): Program {
+  // There the tsconfig is that maps `unbusy` to its source for Bun.
+  const cwd = fileURLToPath(new URL('../..', import.meta.url))
+  const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] })
   let complaint = ''
   child.stderr.on('data', (text) => {
     complaint = `${complaint}${text}`.slice(-4_000)
@@ -38,10 +48,17 @@ export function startProgram(name: string, ...args: readonly string[]): Program 
   // It may end before it has read everything.
   child.stdin.on('error', () => {})
   let isRunning = true
-  const ended = once(child, 'exit').then(([code]) => {
-    isRunning = false
-    return code as number | null
-  })
+  const ended = once(child, 'exit').then(
+    ([code]) => {
+      isRunning = false
+      return code as number | null
+    },
+    (error) => {
+      isRunning = false
+      complaint = String(error)
+      return 127
+    },
+  )
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
     ended,
@@ -65,4 +82,8 @@ export async function expectLine<T>(name: string, program: Program): Promise<T> 
   const line = await program.next<T>()
   if (line !== undefined) return line
   throw new Error(`${name} ended early: ${program.complaint()}`)
+}
+
+function fileOf(name: string): string {
+  return fileURLToPath(new URL(`${name}.ts`, import.meta.url))
 }

@@ -3,20 +3,15 @@
  *
  * @module
  */
-import { type RunOutcome, type SideFigures, summarize } from './figures.ts'
+import type { SideFigures } from './figures.ts'
+import { figuresOf, harmOf, type Incident, type ScenarioResult, type ScenarioRun } from './result.ts'
 import { runSide } from './run-side.ts'
 import type { Limits, Plan, Scenario, Side } from './scenario.ts'
 
-/** What a scenario showed. */
-export interface ScenarioResult {
-  readonly scenario: string
-  readonly old: SideFigures
-  readonly new: SideFigures
-  readonly sizes: readonly number[]
-  /** Size by size. */
-  readonly runs: readonly { readonly size: number; readonly side: Side; readonly outcome: RunOutcome }[]
-  /** What our side promises and did not keep. */
-  readonly shortfalls: readonly string[]
+/** A scenario with servers, to be run by its name. */
+export function incidentOf(scenario: Scenario): Incident {
+  const { name, story, unit, plan } = scenario
+  return { name, story, unit, run: (onRun) => runScenario(scenario, plan, onRun) }
 }
 
 /**
@@ -30,19 +25,17 @@ export async function runScenario(
   plan: Plan = scenario.plan,
   onRun: (side: Side, size: number) => void = () => {},
 ): Promise<ScenarioResult> {
-  const runs: { size: number; side: Side; outcome: RunOutcome }[] = []
+  const runs: ScenarioRun[] = []
   for (const size of plan.sizes) {
     for (const side of ['old', 'new'] as const) {
       onRun(side, size)
       runs.push({ size, side, outcome: await runSide(scenario, side, size, plan) })
     }
   }
-  const figuresOf = (wanted: Side): SideFigures =>
-    summarize(runs.filter(({ side }) => side === wanted).map(({ outcome }) => outcome))
-  const ours = figuresOf('new')
+  const ours = figuresOf(runs, 'new')
   return {
     scenario: scenario.name,
-    old: figuresOf('old'),
+    old: figuresOf(runs, 'old'),
     new: ours,
     sizes: plan.sizes,
     runs,
@@ -57,9 +50,7 @@ function unendedOf(runs: ScenarioResult['runs']): string[] {
 }
 
 function shortfallsOf({ lost, failed, p99Ms, loopGapMs }: SideFigures, limits: Limits): string[] {
-  const shortfalls: string[] = []
-  if (lost > 0) shortfalls.push(`${lost} were acknowledged and are not in the database`)
-  if (failed > 0) shortfalls.push(`${failed} failed`)
+  const shortfalls = harmOf({ lost, failed })
   if (!(p99Ms < limits.p99Ms))
     shortfalls.push(`requests took ${p99Ms} ms at p99, and must take less than ${limits.p99Ms} ms`)
   if (!(loopGapMs < limits.loopGapMs))

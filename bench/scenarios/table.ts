@@ -4,8 +4,7 @@
  * @module
  */
 import { type SideFigures, summarize } from './figures.ts'
-import type { ScenarioResult } from './run-scenario.ts'
-import type { Scenario } from './scenario.ts'
+import type { Incident, RawFigures, ScenarioResult } from './result.ts'
 
 const columns: readonly (readonly [title: string, cell: (figures: SideFigures) => string])[] = [
   ['attempted', ({ attempted }) => count(attempted)],
@@ -19,13 +18,22 @@ const columns: readonly (readonly [title: string, cell: (figures: SideFigures) =
   ['lock cycles', ({ lockCycles }) => count(lockCycles)],
 ]
 
-/** One line for programs: the two sides in all. */
-export function renderJson({ scenario, old, new: ours, sizes }: ScenarioResult): string {
-  return JSON.stringify({ scenario, old, new: ours, sizes })
+/** One line for programs: the two sides in all, each with what its scenario has of its own. */
+export function renderJson({ scenario, old, new: ours, sizes, raw, others }: ScenarioResult): string {
+  return JSON.stringify({
+    scenario,
+    old: { ...old, ...raw?.old },
+    new: { ...ours, ...raw?.new },
+    sizes,
+    ...others,
+  })
 }
 
 /** A line per size and side, and the two sides in all. */
-export function renderTable({ unit, story }: Scenario, result: ScenarioResult): string {
+export function renderTable(
+  { unit, story }: Pick<Incident, 'unit' | 'story'>,
+  result: ScenarioResult,
+): string {
   const titles = [unit, 'side', ...columns.map(([title]) => title)]
   const line = (size: string, side: string, figures: SideFigures): string[] => [
     size,
@@ -34,13 +42,41 @@ export function renderTable({ unit, story }: Scenario, result: ScenarioResult): 
   ]
   const rows = [
     titles,
-    ...result.runs.map(({ size, side, outcome }) => line(count(size), side, summarize([outcome]))),
+    ...result.runs.map(({ size, side, title, outcome }) =>
+      line(count(size), title === undefined ? side : `${side}: ${title}`, summarize([outcome])),
+    ),
     line('all', 'old', result.old),
     line('all', 'new', result.new),
   ]
-  const widths = titles.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const tables = [rows, rawRows(result)].filter((table) => table.length > 1).map(aligned)
+  return [result.scenario, ...story, '', ...tables, verdict(result), ''].join('\n')
+}
+
+/** A line per figure that the scenario has of its own, and the sides side by side. */
+function rawRows({ raw, others }: ScenarioResult): string[][] {
+  const old = cellsOf(raw?.old ?? {})
+  const ours = cellsOf(raw?.new ?? {})
+  const names = [...new Set([...old.keys(), ...ours.keys()])]
+  return [
+    ['figure', 'old', 'new'],
+    ...names.map((name) => [name, old.get(name) ?? '', ours.get(name) ?? '']),
+    ...[...cellsOf(others ?? {})].map(([name, cell]) => [name, cell, '']),
+  ]
+}
+
+function cellsOf(figures: RawFigures, prefix = ''): Map<string, string> {
+  return new Map(
+    Object.entries(figures).flatMap(([name, value]) => {
+      if (typeof value === 'object') return [...cellsOf(value, `${prefix}${name}.`)]
+      return [[`${prefix}${name}`, typeof value === 'number' ? count(value) : value] as const]
+    }),
+  )
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const lines = rows.map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join('  '))
-  return `${result.scenario}\n${story.join('\n')}\n\n${lines.join('\n')}\n\n${verdict(result)}\n`
+  return `${lines.join('\n')}\n`
 }
 
 /** The old way may not fail outright on a fast machine: what it does is told as it is. */

@@ -17,10 +17,10 @@ function callScenario(
 
 describe.runIf(runtime === 'node')('scenario command (on Node only)', () => {
   it.each([
-    [['I9'], 'Cannot run I9: the scenarios are I1 | I4'],
+    [['I9'], 'Cannot run I9: the scenarios are I1 | I2 | I3 | I4 | I5'],
     [['I1', '--josn'], "Unknown option '--josn'"],
-    [['I1', 'I4'], 'Cannot run 2 scenarios: name one of I1 | I4'],
-    [[], 'Cannot run 0 scenarios: name one of I1 | I4'],
+    [['I1', 'I4'], 'Cannot run 2 scenarios: name one of I1 | I2 | I3 | I4 | I5'],
+    [[], 'Cannot run 0 scenarios: name one of I1 | I2 | I3 | I4 | I5'],
   ])('%j is refused with a reason and exit code 2', async (args, reason) => {
     const { code, stdout, stderr } = await callScenario(...args)
 
@@ -32,6 +32,6 @@ describe.runIf(runtime === 'node')('scenario command (on Node only)', () => {
     const { code, stdout } = await callScenario('--help')
 
     expect(code).toBe(0)
-    expect(stdout).toContain('npm run scenario -- I1 | I4 [--json]')
+    expect(stdout).toContain('npm run scenario -- I1 | I2 | I3 | I4 | I5 [--json]')
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { percentile, type RunOutcome, summarize } from '../../bench/scenarios/figures.ts'
 import { i1 } from '../../bench/scenarios/i1.ts'
 import { worstByRound } from '../../bench/scenarios/loop-gaps.ts'
-import type { ScenarioResult } from '../../bench/scenarios/run-scenario.ts'
+import type { ScenarioResult } from '../../bench/scenarios/result.ts'
 import { renderJson, renderTable } from '../../bench/scenarios/table.ts'
 
 const run = (latenciesMs: readonly number[], roundGapsMs: readonly number[]): RunOutcome => ({

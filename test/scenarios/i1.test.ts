@@ -2,6 +2,7 @@
  * I1 in short: the code of `npm run scenario -- I1` with one size and longer holds. On Node only: its processes are Node's
  * anyway.
  *
+ * @runs-alone it measures the old way against ours
  * @module
  */
 import { describe, expect, it } from 'vitest'

@@ -1,6 +1,7 @@
 /**
  * I4 in short: the code of `npm run scenario -- I4` with one size. On Node only: its processes are Node's anyway.
  *
+ * @runs-alone it measures the old way against ours
  * @module
  */
 import { describe, expect, it } from 'vitest'
