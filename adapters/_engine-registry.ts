@@ -13,6 +13,8 @@ import { OpenError } from '../src/errors.ts'
 interface Claim {
   readonly engine: string
   count: number
+  /** Connections that are still open here go on in files that nobody else sees any more. */
+  isDisowned?: boolean
 }
 
 /** On globalThis, so that two copies of this library in one process see each other. */
@@ -54,7 +56,22 @@ export function claimFile(path: string, engine: string): () => void {
   }
 }
 
+/**
+ * Notes that files of an open database were deleted or replaced. SQLite would share the lost `-shm` with every new
+ * connection of this process, so none is opened until all that have it are closed.
+ */
+export function disownFile(file: string | undefined): void {
+  const claim = file === undefined ? undefined : claims().get(file)
+  if (claim !== undefined) claim.isDisowned = true
+}
+
 function refuse(path: string, engine: string, claim: Claim | undefined): void {
+  if (claim?.isDisowned) {
+    throw new OpenError(
+      `Cannot open database ${path} as a storage of this process still has files of it open that were deleted or ` +
+        'replaced: close every storage on it first, or start the process anew',
+    )
+  }
   if (claim === undefined || claim.engine === engine) return
   throw new OpenError(
     `Cannot open database ${path} with ${engine} as this process has it open with ${claim.engine}: two SQLite engines ` +

@@ -5,6 +5,7 @@
  */
 import { accessSync, constants, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import type { Role } from '../src/connector.ts'
 import { parseDatabaseUrl } from '../src/database-url.ts'
 import { ConfigError, OpenError, UnbusyError } from '../src/errors.ts'
 import { claimFile, refuseOtherEngine } from './_engine-registry.ts'
@@ -46,17 +47,23 @@ export function openFile<T extends { close(): void }>(
   { path, isInMemory }: FileLocation,
   engine: string,
   open: (path: string) => T,
+  role: Role = 'writer',
 ): Opened<T> {
   if (isInMemory) return { database: open(path), release: () => {} }
   refuseOtherEngine(path, engine)
   const database = openOrExplain(path, open)
   try {
-    assertWritable(path)
+    if (role === 'writer') assertWritable(path)
     return { database, release: claimFile(path, engine) }
   } catch (error) {
     database.close()
     throw error
   }
+}
+
+/** The size of the WAL of a database, in bytes; 0 where there is none. */
+export function walBytes(path: string): number {
+  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
 }
 
 /** SQLite opens a file that it may not write without a word, and fails at the first write. */

@@ -29,13 +29,24 @@ export class LibsqlConnection implements Connection {
   readonly #settings: ConnectionSettings
   readonly #nextTurn: () => Promise<void>
   #begun: LibsqlTransaction | undefined
+  readonly #onClose: () => Promise<void>
+  #isClosed = false
   #preparedStatements = 0
 
-  /** @param client A client of one connection, whose integers are bigint. */
-  constructor(client: LibsqlClient, settings: ConnectionSettings, nextTurn: () => Promise<void>) {
+  /**
+   * @param client A client of one connection, whose integers are bigint.
+   * @param onClose Called once, when it is closed.
+   */
+  constructor(
+    client: LibsqlClient,
+    settings: ConnectionSettings,
+    nextTurn: () => Promise<void>,
+    onClose: () => Promise<void>,
+  ) {
     this.#client = client
     this.#settings = settings
     this.#nextTurn = nextTurn
+    this.#onClose = onClose
   }
 
   get native(): unknown {
@@ -105,6 +116,9 @@ export class LibsqlConnection implements Connection {
     // SQLite keeps a closed connection, and the lock of its transaction, until its last statement is finalized.
     await this.#transaction?.executeMultiple('ROLLBACK').catch(() => {})
     this.#client.close()
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#onClose()
   }
 
   get #executor(): LibsqlExecutor {

@@ -5,8 +5,11 @@
  */
 import type { Connection, Connector } from '../src/connector.ts'
 import { resultCodeOf } from '../src/result-code.ts'
+import { type CheckpointDriver, openCheckpointWorker } from './_checkpoint-worker.ts'
 import { context } from './_context.ts'
-import { locateFile, openFile } from './_file.ts'
+import { databaseFile } from './_database-file.ts'
+import { locateFile, openFile, walBytes } from './_file.ts'
+import { watchFiles } from './_file-watch.ts'
 import { SyncConnection } from './_sync-connection.ts'
 import type { SyncDatabase } from './_sync-database.ts'
 
@@ -22,6 +25,8 @@ export interface SyncConnectorOptions {
   readonly url: string
   /** Loads the driver. Called at every `connect`, so that a connector can be made where its package is missing. */
   load(): Promise<SyncDriver>
+  /** How the checkpoint worker opens what this adapter has open. Throws if it could not be sure to use the same library. */
+  checkpointDriver(): CheckpointDriver
 }
 
 /**
@@ -29,20 +34,28 @@ export interface SyncConnectorOptions {
  *
  * @throws {ConfigError} If the URL is not one of a file or of `:memory:`.
  */
-export function syncConnector({ name, url, load }: SyncConnectorOptions): Connector {
+export function syncConnector({ name, url, load, checkpointDriver }: SyncConnectorOptions): Connector {
   const location = locateFile(url, name)
+  const { path } = location
+  const fileWatch = watchFiles(location)
   return {
     name,
     location: location.path,
     capabilities: { singleConnection: location.isInMemory, autocommit: true, synchronous: true },
     ...(context !== undefined && { context }),
-    async connect(_role, settings): Promise<Connection> {
+    ...(fileWatch !== undefined && { fileWatch }),
+    ...(!location.isInMemory && { file: databaseFile(location.path, name) }),
+    async connect(role, settings): Promise<Connection> {
       const driver = await load()
-      const { database, release } = openFile(location, name, (path) => driver.open(path))
+      const { database, release } = openFile(location, name, (path) => driver.open(path), role)
       return new SyncConnection(database, settings, release)
     },
     resultCodeOf,
     nextTurn,
+    ...(!location.isInMemory && {
+      walBytes: () => walBytes(path),
+      openCheckpointWorker: async () => openCheckpointWorker(path, checkpointDriver()),
+    }),
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createRequire } from 'node:module'
 import type { Connector } from '../src/connector.ts'
 import { OpenError } from '../src/errors.ts'
 import type { BoundValue, Row } from '../src/values.ts'
@@ -50,7 +51,24 @@ type DatabaseConstructor = new (path: string, options: object) => Database
  * ```
  */
 export function betterSqlite3({ url, driverOptions }: BetterSqlite3Options): Connector {
-  return syncConnector({ name: 'better-sqlite3', url, load: () => loadDriver(driverOptions) })
+  return syncConnector({
+    name: 'better-sqlite3',
+    url,
+    load: () => loadDriver(driverOptions),
+    checkpointDriver: () => ({
+      name: 'better-sqlite3',
+      module: loadedModule(),
+      options: { ...driverOptions },
+    }),
+  })
+}
+
+/** Another copy of the package would be a second SQLite engine on the file, as when a bundler has put it into the program. */
+function loadedModule(): string {
+  const require = createRequire(import.meta.url)
+  const path = require.resolve('better-sqlite3')
+  if (require.cache[path] !== undefined) return path
+  throw new OpenError(`Cannot tell that better-sqlite3 was loaded from ${path}: it may be bundled`)
 }
 
 async function loadDriver(driverOptions: object | undefined): Promise<SyncDriver> {

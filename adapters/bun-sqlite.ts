@@ -50,7 +50,12 @@ interface PreparedStatement extends RunnableStatement {
  * ```
  */
 export function bunSqlite({ url, driverOptions }: BunSqliteOptions): Connector {
-  return syncConnector({ name: 'bun-sqlite', url, load: () => loadDriver(driverOptions) })
+  return syncConnector({
+    name: 'bun-sqlite',
+    url,
+    load: () => loadDriver(driverOptions),
+    checkpointDriver: () => ({ name: 'bun-sqlite', options: { ...driverOptions } }),
+  })
 }
 
 async function loadDriver(driverOptions: object | undefined): Promise<SyncDriver> {

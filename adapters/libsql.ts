@@ -9,7 +9,9 @@ import { parseDatabaseUrl } from '../src/database-url.ts'
 import { ConfigError, UnsupportedError } from '../src/errors.ts'
 import { resultCodeOf } from '../src/result-code.ts'
 import { context } from './_context.ts'
-import { type FileLocation, locateFile, openFile } from './_file.ts'
+import { databaseFile } from './_database-file.ts'
+import { type FileLocation, locateFile, openFile, walBytes } from './_file.ts'
+import { watchFiles } from './_file-watch.ts'
 import { loadLibsql } from './_libsql-client.ts'
 import { LibsqlConnection } from './_libsql-connection.ts'
 import { collectGarbageUntil } from './_libsql-garbage.ts'
@@ -40,6 +42,9 @@ const refusedOptions: readonly string[] = [...Object.keys(ownedOptions), 'url', 
  *   the storage runs one garbage collection (some 10 ms, and up to 1 s per GB of heap), or `-wal` and `-shm` would stay
  *   behind on Bun, and on Node and Deno until the process ends by itself; after `process.exit()` without a close they
  *   stay. They hold nothing that is lost: the next program that opens the file reads and removes them.
+ * - A worker thread of yours that dies in a transaction keeps the write lock for as long as the process lives, on Bun and
+ *   Deno: nobody finalizes its connection. Other writes reject with {@linkcode LockTimeoutError}. Elsewhere, and with
+ *   every other driver, the end of the thread rolls back and gives the lock back.
  *
  * @throws {ConfigError} If `url` is not one of a database, or `driverOptions` has what the contract depends on.
  * @throws {UnsupportedError} If `url` is remote.
@@ -59,30 +64,50 @@ export function libsql({ url, driverOptions }: LibsqlOptions): Connector {
   }
   assertNotOwned(driverOptions)
   const location = locateFile(url, 'libsql')
+  const fileWatch = watchFiles(location)
   let release: (() => void) | undefined
+  // Storages may share a connector, and a reader may come back after the close: the file is in use until the last one.
+  let openCount = 0
+  let isClosed = false
+  /** Until its statements are finalized, a closed connection lives on, and with it -wal and -shm. */
+  const giveFileBack = async (): Promise<void> => {
+    const { path, isInMemory } = location
+    // If they are still there at the end, another process has the file open.
+    if (!isInMemory) await collectGarbageUntil(() => !existsSync(`${path}-wal`))
+    // One may have been opened meanwhile.
+    if (openCount > 0) return
+    // Not earlier: a connection that goes away late would take the locks of another engine on this file with it.
+    release?.()
+    release = undefined
+  }
+  const onClose = async (): Promise<void> => {
+    openCount--
+    if (isClosed && openCount === 0) await giveFileBack()
+  }
   return {
     name: 'libsql',
     location: location.path,
     capabilities: { singleConnection: location.isInMemory, autocommit: false },
     ...(context !== undefined && { context }),
-    async connect(_role, settings): Promise<Connection> {
+    ...(fileWatch !== undefined && { fileWatch }),
+    ...(!location.isInMemory && { file: databaseFile(location.path, 'libsql') }),
+    async connect(role, settings): Promise<Connection> {
       const createClient = await loadLibsql()
       const config = { ...driverOptions, ...ownedOptions, url: clientUrl(location) }
-      const opened = openFile(location, 'libsql', () => createClient(config))
+      const opened = openFile(location, 'libsql', () => createClient(config), role)
       release?.()
       release = opened.release
-      return new LibsqlConnection(opened.database, settings, nextTurn)
+      openCount++
+      isClosed = false
+      return new LibsqlConnection(opened.database, settings, nextTurn, onClose)
     },
     resultCodeOf,
     nextTurn,
+    ...(!location.isInMemory && { walBytes: () => walBytes(location.path) }),
+    // No worker: its SQLite has the WAL-reset bug, so nobody but the writer may checkpoint.
     async close(): Promise<void> {
-      // Until its statements are finalized, a closed connection lives on, and with it -wal and -shm. If they are still
-      // there at the end, another process has the file open.
-      const { path, isInMemory } = location
-      if (!isInMemory) await collectGarbageUntil(() => !existsSync(`${path}-wal`))
-      // Not earlier: a connection that goes away late would take the locks of another engine on this file with it.
-      release?.()
-      release = undefined
+      isClosed = true
+      if (openCount === 0) await giveFileBack()
     },
   }
 }

@@ -39,7 +39,12 @@ export interface NodeSqliteOptions {
  * ```
  */
 export function nodeSqlite({ url, driverOptions }: NodeSqliteOptions): Connector {
-  return syncConnector({ name: 'node-sqlite', url, load: () => loadDriver(driverOptions) })
+  return syncConnector({
+    name: 'node-sqlite',
+    url,
+    load: () => loadDriver(driverOptions),
+    checkpointDriver: () => ({ name: 'node-sqlite', options: { ...driverOptions } }),
+  })
 }
 
 async function loadDriver(driverOptions: object | undefined): Promise<SyncDriver> {

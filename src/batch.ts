@@ -31,6 +31,7 @@ export async function runBatch<const Queries extends readonly BatchQuery[]>(
   options?: WaitOptions,
 ): Promise<BatchResults<Queries>> {
   try {
+    pool.assertTakesIn()
     const compiled = queries.map((query) => ('compile' in query ? query.compile() : query))
     const statements = compiled.map((query) => toBatchStatement(pool, query))
     if (statements.length === 0) return [] as unknown as BatchResults<Queries>

@@ -16,6 +16,7 @@ export function queueHost(pool: ConnectionPool): BulkHost {
     deadlineMs: (options) => pool.startWait(options).deadlineMs,
     isOneUnit: false,
     async write(queries, options) {
+      pool.assertTakesIn()
       const statements = queries.map((query) => toStatement(query, pool.integerBinding))
       const results = await pool.queue.write(pool.startWait(options), statements)
       return results.reduce((sum, { changes }) => sum + Number(changes ?? 0), 0)

@@ -29,6 +29,8 @@ export interface InitOptions {
   readonly onConnection?: OnConnection | undefined
   /** The database is `:memory:`: it has no journal to switch, and its only connection is the writer. */
   readonly inMemory: boolean
+  /** After how many pages in the WAL the writer checkpoints by itself; asked at every init, as it changes. */
+  readonly autocheckpoint?: { readonly pages: number | undefined }
 }
 
 /** Without these the contract does not hold, so they are not the user's to set. */
@@ -115,9 +117,12 @@ export async function callOnConnection(
   await onConnection?.({ role, native: connection.native, exec }, role)
 }
 
-async function setWriterPragmas(connection: Connection, { pragmas, inMemory }: InitOptions): Promise<void> {
+async function setWriterPragmas(connection: Connection, options: InitOptions): Promise<void> {
+  const { pragmas, inMemory, autocheckpoint } = options
   await assertKnown(connection, Object.keys(pragmas))
-  const { journal_mode, ...others } = { ...writerDefaults, ...pragmas }
+  const pages = autocheckpoint?.pages
+  const ofCheckpoints: Pragmas = pages === undefined ? {} : { wal_autocheckpoint: pages }
+  const { journal_mode, ...others } = { ...writerDefaults, ...ofCheckpoints, ...pragmas }
   for (const [name, value] of Object.entries(others)) await set(connection, name, value)
   // Last, as it creates the file: what shapes a file (page_size, auto_vacuum) has no effect on one that is there.
   if (!inMemory) await switchJournal(connection, String(journal_mode).toLowerCase())

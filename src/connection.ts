@@ -15,7 +15,8 @@ import type {
   Statement,
   StatementResult,
 } from './connector.ts'
-import { OpenError, type SqliteError, translateError } from './errors.ts'
+import { OpenError, type SqliteError, translateError, withoutStack } from './errors.ts'
+import type { FileGuard } from './file-guard.ts'
 import { type LockWait, restartLockWait, waitForLock } from './lock-wait.ts'
 import { isLockBusy, isNotADatabase, isReadonly } from './result-code.ts'
 import { startIterator } from './started-iterator.ts'
@@ -24,6 +25,8 @@ import type { Row } from './values.ts'
 /** How connections of one storage are opened. */
 export interface ConnectionOptions extends InitOptions {
   readonly settings: ConnectionSettings
+  /** Asked around every write, before it is acknowledged. */
+  readonly guard?: FileGuard | undefined
 }
 
 /** One physical connection of a storage, and its replacement when it had to be given up. */
@@ -33,7 +36,8 @@ export class PatientConnection {
   readonly #options: ConnectionOptions
   #connection: Connection
   /** A `new` connection has no pragmas yet; one that is `spoiled` cannot be trusted, and is replaced before its next use. */
-  #state: 'new' | 'ready' | 'spoiled' = 'new'
+  /** `spoiled`: to be replaced before its next use; `closed`: given up already. */
+  #state: 'new' | 'ready' | 'spoiled' | 'closed' = 'new'
   /** Shared by those who use the connection at once, as readers do: one of them prepares it, for all. */
   #preparing: Promise<void> | undefined
 
@@ -87,14 +91,15 @@ export class PatientConnection {
 
   /** Whether SQLite says that a transaction is open. */
   get inTransaction(): boolean {
-    return this.#state !== 'spoiled' && this.#connection.inTransaction
+    return this.#state !== 'spoiled' && this.#state !== 'closed' && this.#connection.inTransaction
   }
 
   /** Calls `attempt` until it does not meet a busy lock; met by one, it must have changed nothing. */
   withLock<T>(wait: LockWait, attempt: () => Promise<T>): Promise<T> {
-    return waitForLock(wait, this.isBusy, () =>
-      this.#state === 'ready' ? attempt() : this.#prepare().then(attempt),
-    )
+    return waitForLock(wait, this.isBusy, () => {
+      this.#options.guard?.assertIntact()
+      return this.#state === 'ready' ? attempt() : this.#prepare().then(attempt)
+    })
   }
 
   /** Whether an error says that another connection holds the lock. */
@@ -111,8 +116,11 @@ export class PatientConnection {
       await this.tryBegin('immediate')
       return this.#finish(async () => this.run(statement), wait)
     }
+    if (statement.kind !== 'read') this.#guardWrite('before')
     try {
-      return await this.#connection.execute(statement)
+      const result = await this.#connection.execute(statement)
+      if (statement.kind !== 'read') this.#guardWrite('after', statement)
+      return result
     } catch (error) {
       this.#spoilIfBusy(error)
       // What fails outside a transaction must leave none behind; SQLite is asked, not assumed.
@@ -130,8 +138,25 @@ export class PatientConnection {
       const result = this.#connection.execute(statement)
       return result instanceof Promise ? result.catch(this.#throwTranslated) : result
     } catch (error) {
+      this.#options.guard?.assertIntact()
       throw this.#translate(error)
     }
+  }
+
+  /**
+   * Runs a lone write where {@linkcode PatientConnection.runsAtOnce}, if the lock is free: it is committed when this returns.
+   * Throws the driver's own error: each that is caught and thrown again makes a poll dearer.
+   */
+  runLone(statement: Statement): StatementResult {
+    this.#guardWrite('before')
+    const result = withoutStack(() => this.#connection.execute(statement)) as StatementResult
+    this.#guardWrite('after')
+    return result
+  }
+
+  /** An error of the driver as ours; what is ours already stays as it is. */
+  translate(error: unknown): unknown {
+    return this.#translate(error)
   }
 
   /** Runs `work` in a transaction of its own and commits it, waiting for the lock. */
@@ -160,22 +185,26 @@ export class PatientConnection {
 
   /** Begins a transaction and takes its lock, if it is free. The driver leaves nothing behind when it is not. */
   async tryBegin(mode: BeginMode): Promise<void> {
+    if (mode !== 'deferred') this.#guardWrite('before')
     try {
-      const begun = this.#connection.begin(mode)
+      const begun = withoutStack(() => this.#connection.begin(mode))
       if (begun instanceof Promise) await begun
       if (mode === 'deferred') await this.#takeReadLock()
     } catch (error) {
-      throw this.#translate(error)
+      // Of a busy one the last is translated, when the wait is over.
+      throw this.isBusy(error) ? error : this.#translate(error)
     }
   }
 
   /** Commits. In a journal mode other than WAL a COMMIT can be busy: the transaction stays open and is tried again. */
   async commit(wait: LockWait): Promise<void> {
+    this.#guardWrite('before')
     try {
       await waitForLock(restartLockWait(wait), this.isBusy, () => this.#connection.commit())
     } catch (error) {
       throw this.#translate(error)
     }
+    this.#guardWrite('after')
   }
 
   /** Ends the transaction, if SQLite did not already. Never throws: a connection that cannot roll back is replaced. */
@@ -186,7 +215,8 @@ export class PatientConnection {
       await this.#connection.rollback()
     } catch {
       // Closed now, not at its next use: until then its lock would shut every other process out.
-      await this.#discard()
+      this.#state = 'spoiled'
+      await this.#discard().catch(() => {})
     }
   }
 
@@ -202,6 +232,8 @@ export class PatientConnection {
 
   /** Closes the physical connection; an open transaction is rolled back by SQLite. */
   async close(): Promise<void> {
+    // Whoever asks afterwards is told that no transaction is open: a closed driver would throw.
+    this.#state = 'spoiled'
     await this.#connection.close()
   }
 
@@ -251,8 +283,8 @@ export class PatientConnection {
   }
 
   async #initialize(): Promise<void> {
-    if (this.#state === 'spoiled') {
-      await this.#discard()
+    if (this.#state === 'spoiled') await this.#discard()
+    if (this.#state === 'closed') {
       this.#connection = await this.#connector.connect(this.role, this.#options.settings)
       this.#state = 'new'
     }
@@ -261,11 +293,25 @@ export class PatientConnection {
     // When it fails half way, what it did so far would fail the second time on this connection, such as an ATTACH.
     this.#state = 'spoiled'
     await callOnConnection(this.#connection, this.role, this.#options)
+    if (this.role === 'writer') this.#options.guard?.adopt()
     this.#state = 'ready'
   }
 
+  /** Only the writer's commits are at stake. Whoever has a transaction open rolls it back when this throws. */
+  #guardWrite(when: 'before' | 'after', statement?: Statement): void {
+    const { guard } = this.#options
+    if (guard === undefined || this.role === 'reader') return
+    if (when === 'before') guard.beforeWrite()
+    // Leaving WAL mode deletes its files.
+    else if (statement?.kind === 'alone' && /journal_mode/i.test(statement.sql)) guard.adopt()
+    else guard.look()
+  }
+
+  /** @throws {FileReplacedError} If its files are lost: what becomes of it then is decided elsewhere. */
   async #discard(): Promise<void> {
-    this.#state = 'spoiled'
+    // Asked while it is open: without it, and without readers, SQLite makes new files, which are then the right ones.
+    this.#guardWrite('before')
+    this.#state = 'closed'
     try {
       await this.#connection.close()
     } catch {

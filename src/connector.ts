@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { DatabaseFile } from './doctor/file-facts.ts'
 import type { StatementKind } from './statement-kind.ts'
 import type { BoundValue, IntegerReading, Row } from './values.ts'
 
@@ -82,6 +83,44 @@ export interface AsyncContext {
   enter(value: object | undefined): void
 }
 
+/** How much a checkpoint does: `passive` waits for nobody; `truncate` also empties the file, if nobody is in the way. */
+export type CheckpointMode = 'passive' | 'truncate'
+
+/** What `PRAGMA wal_checkpoint` answered (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint). */
+export interface CheckpointResult {
+  /** Whether it could not do all of its mode, as another checkpoint runs or a reader is in the way of a `truncate`. */
+  readonly isBusy: boolean
+  /** Frames in the WAL; -1 if that could not be read, or the journal is no WAL. */
+  readonly logFrames: number
+  /** Frames of them that are in the database file by now. */
+  readonly checkpointedFrames: number
+}
+
+/** Checkpoints one database off the event loop, on a connection of its own in a worker thread. */
+export interface CheckpointWorker {
+  /** Rejects with the driver's own error, or with one without a result code if the worker is gone. */
+  checkpoint(mode: CheckpointMode): Promise<CheckpointResult>
+  /** Closes its connection; the worker may go on for other databases. */
+  close(): Promise<void>
+}
+
+/** What happened to a file of a database that is open. */
+export interface FileChange {
+  /** The path of the database, or of its `-wal` or `-shm`. */
+  readonly file: string
+  readonly change: 'deleted' | 'replaced'
+}
+
+/** Tells whether the files that were opened are still those that others find. It never opens them. */
+export interface FileWatch {
+  /** Takes the files that are there now for the right ones. */
+  adopt(): void
+  /** What was deleted or replaced since. Called for every write: synchronous, and mostly one `stat`. */
+  change(): FileChange | undefined
+  /** After a change: whether nobody else has written to the database since it was found. */
+  isUntouched(): boolean
+}
+
 /** Opens connections to one database through one driver. */
 export interface Connector {
   /** The name users configure, such as `better-sqlite3`. */
@@ -90,12 +129,23 @@ export interface Connector {
   readonly location: string
   readonly capabilities: Capabilities
   readonly context?: AsyncContext
+  /** Missing where the database has no files that could be lost. */
+  readonly fileWatch?: FileWatch
+  /** What the system tells of the file and the driver, for the doctor; missing where there is no file. */
+  readonly file?: DatabaseFile
   /** @throws {OpenError} If the file or the driver package is not what it must be. */
   connect(role: Role, settings: ConnectionSettings): MaybePromise<Connection>
   /** The extended result code of an error that this driver threw, `undefined` if it is not SQLite's. */
   resultCodeOf(error: unknown): number | undefined
   /** Resolves in a later macrotask, so that timers, I/O and native finalizers get their turn. */
   nextTurn(): Promise<void>
+  /** The size of the WAL file in bytes, by `stat`: the file is never opened for it. 0 where there is none. */
+  walBytes?(): number
+  /**
+   * Has a worker open the database with the driver module of the connections: two SQLite engines in one process ignore
+   * each other's locks. Missing where there is no such worker. Rejects if it cannot be started.
+   */
+  openCheckpointWorker?(): Promise<CheckpointWorker>
   /** Called once, after the last connection closed. */
   close?(): MaybePromise<void>
 }

@@ -3,18 +3,20 @@
  *
  * @module
  */
-import type { Clock } from './lock-wait.ts'
+import type { Clock, ScheduleOptions } from './lock-wait.ts'
 
 /** Calls back at the earliest time that it was armed with. */
 export class EarliestTimer {
   readonly #clock: Clock
   readonly #onDue: () => void
+  readonly #options: ScheduleOptions | undefined
   #cancel: (() => void) | undefined
   #dueMs = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock, onDue: () => void) {
+  constructor(clock: Clock, onDue: () => void, options?: ScheduleOptions) {
     this.#clock = clock
     this.#onDue = onDue
+    this.#options = options
   }
 
   /** @param atMs On the clock of `clock.now()`; what is later than a time that is armed already changes nothing. */
@@ -22,10 +24,11 @@ export class EarliestTimer {
     if (atMs >= this.#dueMs) return
     this.disarm()
     this.#dueMs = atMs
-    this.#cancel = this.#clock.schedule(Math.max(0, atMs - this.#clock.now()), () => {
+    const onDue = (): void => {
       this.disarm()
       this.#onDue()
-    })
+    }
+    this.#cancel = this.#clock.schedule(Math.max(0, atMs - this.#clock.now()), onDue, this.#options)
   }
 
   disarm(): void {

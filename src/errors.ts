@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isConstraint, resultCodeName } from './result-code.ts'
+import { isLockBusy, resultCodeName } from './result-code.ts'
 
 /** The root of the tree: `error instanceof UnbusyError` is true for whatever this library throws on purpose. */
 export class UnbusyError extends Error {
@@ -69,6 +69,61 @@ export class TransactionEndedError extends UnbusyError {
   override name = 'TransactionEndedError'
 }
 
+/**
+ * The database, its `-wal` or its `-shm` was deleted or replaced while it was open, so what is written goes to a file that
+ * nobody finds any more. Noticed by `stat` before a write is acknowledged. What rejects with this is not safely stored:
+ * it may be there or not. From then on the storage refuses writes and reads with it: close it, see to the cause, and open
+ * it again. What was acknowledged in the very milliseconds in which another process deleted the WAL gets into the
+ * database within a second, or at the close of the storage, unless others wrote in between.
+ */
+export class FileReplacedError extends UnbusyError {
+  override name = 'FileReplacedError'
+  /** The path of what was deleted or replaced. */
+  readonly file: string
+  readonly change: 'deleted' | 'replaced'
+
+  constructor(location: string, { file, change }: { file: string; change: 'deleted' | 'replaced' }) {
+    const sidecar = /-(?:wal|shm)$/.exec(file)?.[0]
+    const what = sidecar === undefined ? 'it' : `its ${sidecar} file`
+    const happened = change === 'deleted' ? 'was deleted' : 'was replaced by another file'
+    const cure = sidecar === undefined ? restore : reopen
+    super(`Cannot use database ${location} as ${what} ${happened} while it was open: ${cure}`)
+    this.file = file
+    this.change = change
+  }
+}
+
+const restore =
+  'close the storage and open it again once the right file is there, without the -wal and -shm of another one'
+
+const reopen =
+  'close the storage and open it again. SQLite itself deletes that file when it takes this process for gone, as it does ' +
+  'when the process has opened the database with fs (readFile, a copy, a stream): closing that drops the locks of SQLite'
+
+/** What is known of a transaction that was ended as it had been open for too long. */
+export interface TransactionAge {
+  /** Milliseconds from its BEGIN to its end. */
+  readonly ageMs: number
+  /** The last statement that it ran, without parameter values. */
+  readonly lastSql: string | undefined
+}
+
+/**
+ * The transaction was open for longer than `maxTransactionMs`, and was rolled back: nothing of it is stored. Its
+ * callback may still be running; whatever it does in the transaction from now on rejects with this error.
+ */
+export class TransactionTimeoutError extends UnbusyError implements TransactionAge {
+  override name = 'TransactionTimeoutError'
+  readonly ageMs: number
+  readonly lastSql: string | undefined
+
+  constructor(message: string, { ageMs, lastSql }: TransactionAge) {
+    super(message)
+    this.ageMs = ageMs
+    this.lastSql = lastSql
+  }
+}
+
 /** A write through the outer `db` waited for the very transaction that awaits it (contract C11). */
 export class OuterWriteError extends UnbusyError {
   override name = 'OuterWriteError'
@@ -124,12 +179,45 @@ export class ConstraintError extends SqliteError {
   override name = 'ConstraintError'
 }
 
-/** Which rows of a bulk call were not written. Of rows with the same key the first one counts. */
+/**
+ * There is no room for what was to be written: the disk is full, or `max_page_count` is reached. Nothing of it is stored;
+ * when there is room again, the storage goes on as it is.
+ */
+export class DatabaseFullError extends SqliteError {
+  override name = 'DatabaseFullError'
+}
+
+/** The system refused to read or write a file (SQLITE_IOERR): a failing disk, a quota or a limit on the size of files. */
+export class DatabaseIoError extends SqliteError {
+  override name = 'DatabaseIoError'
+}
+
+/** The database, its folder or the connection may not be written to. Nothing of the write is stored. */
+export class ReadonlyDatabaseError extends SqliteError {
+  override name = 'ReadonlyDatabaseError'
+}
+
+/** The file is damaged, or no database at all. Trying again would not help: restore it from a backup. */
+export class CorruptDatabaseError extends SqliteError {
+  override name = 'CorruptDatabaseError'
+}
+
+/** By primary result code. */
+const errorClasses: Readonly<Record<number, typeof SqliteError>> = {
+  8: ReadonlyDatabaseError,
+  10: DatabaseIoError,
+  11: CorruptDatabaseError,
+  13: DatabaseFullError,
+  19: ConstraintError,
+  26: CorruptDatabaseError,
+}
+
+/** Which of the caller's rows a bulk call did not write, by their positions, ascending. */
 export interface BulkFailure {
-  /** Where the slice that failed starts in the caller's rows: `rows.slice(start)` is what was not written. */
-  readonly start: number
-  /** Where it ends: the bad row is in `rows.slice(start, end)`. */
-  readonly end: number
+  /** The rows of the slice that failed: the bad one is among them. */
+  readonly failed: readonly number[]
+  /** The rows that would have come after them. */
+  readonly untried: readonly number[]
   /** How many rows the call had. */
   readonly total: number
   /** Rows that the slices before it changed. */
@@ -139,22 +227,29 @@ export interface BulkFailure {
 /**
  * One slice of a bulk call failed: what came before it is committed and stays, the rest was not written. `cause` is the
  * error of the slice. A call of one slice, or an atomic one, fails with that error itself.
+ *
+ * @example
+ * ```ts
+ * const unwritten = [...error.failed, ...error.untried].map((position) => rows[position])
+ * ```
  */
 export class BulkWriteError extends UnbusyError implements BulkFailure {
   override name = 'BulkWriteError'
-  readonly start: number
-  readonly end: number
+  readonly failed: readonly number[]
+  readonly untried: readonly number[]
   readonly total: number
   readonly changes: number
 
-  constructor({ start, end, total, changes }: BulkFailure, options: ErrorOptions) {
-    const stored = start === 0 ? 'nothing is stored' : `the ${start} before them are stored`
+  constructor({ failed, untried, total, changes }: BulkFailure, options: ErrorOptions) {
+    const unwritten = failed.length + untried.length
+    const written = unwritten === total ? 'none is written' : `the other ${total - unwritten} are`
     super(
-      `Cannot write rows ${start} to ${end - 1} of ${total}; ${stored}, what follows was not written`,
+      `Cannot write ${unwritten} of ${total} rows: ${failed.length} of them failed together, the first is row ` +
+        `${failed[0]}, and ${untried.length} were not tried; ${written}`,
       options,
     )
-    this.start = start
-    this.end = end
+    this.failed = failed
+    this.untried = untried
     this.total = total
     this.changes = changes
   }
@@ -164,8 +259,23 @@ export class BulkWriteError extends UnbusyError implements BulkFailure {
 export function translateError(error: unknown, extendedResultCode: number | undefined): unknown {
   if (error instanceof UnbusyError || extendedResultCode === undefined) return error
   const message = error instanceof Error ? error.message : String(error)
-  const SqliteErrorClass = isConstraint(extendedResultCode) ? ConstraintError : SqliteError
-  return new SqliteErrorClass(message, extendedResultCode, { cause: error })
+  const SqliteErrorClass = errorClasses[extendedResultCode & 0xff] ?? SqliteError
+  const create = (): SqliteError => new SqliteErrorClass(message, extendedResultCode, { cause: error })
+  return isLockBusy(extendedResultCode) ? withoutStack(create) : create()
+}
+
+/**
+ * Runs `attempt` with errors that have no stack: whoever waits for the lock meets a busy one hundreds of times, and to walk
+ * the stack takes longer than the attempt.
+ */
+export function withoutStack<T>(attempt: () => T): T {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return attempt()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
 }
 
 /** An error of a queued write is born in a later turn, without the frames of its caller; success pays nothing for this. */

@@ -30,6 +30,8 @@ export interface ExecutorParts extends PinnedProviderHost {
   readonly provider: ConnectionProvider
   /** How the queries, transactions and connections of this executor wait. */
   readonly waitOptions?: WaitOptions | undefined
+  /** Throws once the storage takes nothing new in. */
+  readonly assertTakesIn: () => void
   /** Runs a query that stands alone; missing when Kysely has to log it. */
   readonly executeAlone?: (query: CompiledQuery) => Promise<QueryResult<unknown>>
 }
@@ -71,6 +73,7 @@ export class StorageExecutor extends DefaultQueryExecutor {
     options?: AbortableQueryOptions,
   ): AsyncIterableIterator<QueryResult<R>> {
     if (this.#pinnedTo === undefined) {
+      this.#parts.assertTakesIn()
       yield* this.#kyselys().stream<R>(query, chunkSize, options)
       return
     }
@@ -83,19 +86,20 @@ export class StorageExecutor extends DefaultQueryExecutor {
   }
 
   /** For what Kysely builds on a connection: `connection()`, transactions, the Migrator. Not for single queries. */
-  override provideConnection<T>(
+  override async provideConnection<T>(
     consumer: (connection: DatabaseConnection) => Promise<T>,
     options?: AbortableQueryOptions,
   ): Promise<T> {
     if (this.#pinnedTo !== undefined) return this.#pinnedTo.provideAround(consumer, options)
+    this.#parts.assertTakesIn()
     const pinned = async (connection: DatabaseConnection): Promise<T> => {
       const session = connection as Session
       session.pin(this.#parts.waitOptions)
       try {
-        return await consumer(connection)
+        return await session.untilRevoked(consumer(connection))
       } catch (error) {
         session.noteFailure()
-        throw error
+        throw withCallerStack(error)
       }
     }
     return super.provideConnection(pinned, options)
@@ -123,6 +127,7 @@ export class StorageExecutor extends DefaultQueryExecutor {
 
   async #executeOnSession<R>(query: CompiledQuery, options?: AbortableQueryOptions): Promise<QueryResult<R>> {
     try {
+      if (this.#pinnedTo === undefined) this.#parts.assertTakesIn()
       return await this.#kyselys().executeQuery<R>(query, options)
     } catch (error) {
       // On Bun, Kysely's provider of single connections breaks the chain of frames.

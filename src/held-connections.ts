@@ -5,22 +5,29 @@
  * @module
  */
 import type { PatientConnection } from './connection.ts'
+import { ConnectionLease } from './connection-lease.ts'
 import type { BeginMode } from './connector.ts'
+import type { UnbusyError } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
-import type { WriterLease } from './writer-lease.ts'
 
 /** Takes connections from the pool no earlier than they are needed, and gives them back. */
 export class HeldConnections {
   readonly #pool: ConnectionPool
-  #lease: WriterLease | undefined
-  #reader: PatientConnection | undefined
+  readonly #onRevoked: (error: UnbusyError) => void
+  #lease: ConnectionLease | undefined
+  #reader: ConnectionLease | undefined
+  /** What it holds may be held for longer than `maxTransactionMs`. */
+  hasNoTimeLimit = false
 
-  constructor(pool: ConnectionPool) {
+  /** @param onRevoked Told when the storage took a connection back. */
+  constructor(pool: ConnectionPool, onRevoked: (error: UnbusyError) => void) {
     this.#pool = pool
+    this.#onRevoked = onRevoked
   }
 
-  get lease(): WriterLease | undefined {
+  /** The writer, if it is held. */
+  get lease(): ConnectionLease | undefined {
     return this.#lease
   }
 
@@ -28,27 +35,34 @@ export class HeldConnections {
   async own(
     wait: LockWait,
     take: (writer: PatientConnection) => Promise<void> = async () => {},
-  ): Promise<WriterLease> {
-    this.#lease ??= await this.#pool.queue.own(wait, take)
+  ): Promise<ConnectionLease> {
+    this.#lease ??= this.#watched('writer', await this.#pool.queue.own(wait, take))
     return this.#lease
   }
 
   /** Begins a transaction on the writer, or if it is read-only on a reader of its own. */
   async begin(mode: BeginMode, isReadOnly: boolean, wait: LockWait): Promise<PatientConnection> {
     const begin = (connection: PatientConnection): Promise<void> => connection.begin(mode, wait)
-    if (this.#lease !== undefined) await this.#lease.use(begin)
+    if (this.#lease !== undefined) await this.#lease.use(begin, wait)
     else if (isReadOnly && !this.#pool.readsOnWriter) return this.#beginOnReader(begin, wait)
     // The queue waits for the lock: until it is free, others may come first.
-    return (this.#lease ?? (await this.own(wait, (writer) => writer.tryBegin(mode)))).writer
+    return (this.#lease ?? (await this.own(wait, (writer) => writer.tryBegin(mode)))).connection
   }
 
-  /** @throws {UnbusyError} If the storage took the writer back. */
-  use<T>(work: () => Promise<T>): Promise<T> {
-    return this.#lease === undefined ? work() : this.#lease.use(work)
+  /**
+   * Runs work of the transaction that is open.
+   *
+   * @throws {UnbusyError} If the storage took the connection back.
+   */
+  use<T>(work: () => Promise<T>, { sql, wait }: { sql?: string; wait?: LockWait } = {}): Promise<T> {
+    const lease = this.#lease ?? this.#reader
+    if (lease === undefined) return work()
+    if (sql !== undefined) lease.lastSql = sql
+    return lease.use(work, wait)
   }
 
   giveBackReader(): void {
-    if (this.#reader !== undefined) this.#pool.readers.giveBack(this.#reader)
+    this.#reader?.release()
     this.#reader = undefined
   }
 
@@ -57,16 +71,18 @@ export class HeldConnections {
     const lease = this.#lease
     if (lease === undefined) return
     try {
+      const wait = this.#pool.startWait()
       await lease.use(async (writer) => {
         await writer.rollback()
-        if (hasSetPragma) await writer.init(this.#pool.startWait())
-      })
+        if (hasSetPragma) await writer.init(wait)
+      }, wait)
     } catch {
       // A revoked writer is out of our hands; one whose pragmas could not be set back is not for the next caller.
-      if (lease.revokedBy === undefined) lease.writer.reset()
+      if (lease.revokedBy === undefined) lease.connection.reset()
     } finally {
       this.#lease = undefined
-      lease.release()
+      // Of a revoked one the storage disposes: what ran on it may not be through.
+      if (lease.revokedBy === undefined) lease.release()
     }
   }
 
@@ -82,7 +98,20 @@ export class HeldConnections {
       this.#pool.readers.giveBack(reader)
       throw error
     }
-    this.#reader = reader
+    const lease = this.#watched('reader', new ConnectionLease(reader, this.#pool.clock))
+    void lease.released.then(() => this.#pool.readers.giveBack(reader))
+    this.#reader = lease
     return reader
+  }
+
+  #watched(holds: 'writer' | 'reader', lease: ConnectionLease): ConnectionLease {
+    void lease.revoked.then(this.#onRevoked)
+    const unwatch = this.#pool.watchdog.watch({
+      holds,
+      lease,
+      ...(!this.hasNoTimeLimit && { end: (error) => void lease.revoke(error) }),
+    })
+    void lease.released.then(unwatch)
+    return lease
   }
 }

@@ -11,6 +11,8 @@ export { AppendQueue } from './append-queue.ts'
 export type { BatchQuery, BatchResults } from './batch.ts'
 export type { BulkOptions, BulkResult } from './bulk.ts'
 export type { MergeRule } from './bulk-sql.ts'
+export type { WalStats } from './checkpoint.ts'
+export type { CheckpointReport } from './checkpoint-runner.ts'
 export type { CoalesceOptions, CoalesceStats, FlushContext } from './coalesce-options.ts'
 export { CoalescingBuffer } from './coalescing-buffer.ts'
 export {
@@ -23,11 +25,18 @@ export {
 export type { OnConnection, OpenedConnection, Pragmas } from './connection-init.ts'
 export type * from './connector.ts'
 export { UnbusyDialect } from './dialect.ts'
+export type { DoctorOptions } from './doctor/examination.ts'
+export type * from './doctor/file-facts.ts'
+export type { DoctorCheck, DoctorReport, DoctorSeverity } from './doctor/report.ts'
 export {
   type BulkFailure,
   BulkWriteError,
   ConfigError,
   ConstraintError,
+  CorruptDatabaseError,
+  DatabaseFullError,
+  DatabaseIoError,
+  FileReplacedError,
   FlushTimeoutError,
   InvalidStatementError,
   LockTimeoutError,
@@ -35,18 +44,30 @@ export {
   OpenError,
   OuterWriteError,
   QueueFullError,
+  ReadonlyDatabaseError,
   SqliteError,
   StorageClosedError,
+  type TransactionAge,
   TransactionControlError,
   TransactionEndedError,
+  TransactionTimeoutError,
   UnbusyError,
   UnsupportedError,
 } from './errors.ts'
+export type {
+  CheckpointFailedEvent,
+  CheckpointWorkerFailedEvent,
+  LongTransactionEvent,
+  OnWarning,
+  StorageEvent,
+  WalPin,
+  WalPinnedEvent,
+} from './events.ts'
 export type { FlushOptions } from './flush-loop.ts'
 export type { Lane } from './lanes.ts'
-export { type Clock, systemClock } from './lock-wait.ts'
+export { type Clock, type ScheduleOptions, systemClock } from './lock-wait.ts'
 export type { CloseReport } from './pool.ts'
-export type { PoolOptions, WaitOptions } from './pool-options.ts'
+export type { CheckpointPolicy, PoolOptions, WaitOptions } from './pool-options.ts'
 export type { PreparedQuery } from './prepared-query.ts'
 export { Repository } from './repository.ts'
 export type {

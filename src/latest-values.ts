@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HeldEntries } from './buffer-life.ts'
 
 /** A value, and since when something of it waits. */
 export interface LatestEntry<Key, Value> {
@@ -16,16 +17,19 @@ export interface LatestEntry<Key, Value> {
 type Entries<Key, Value> = Map<Key, LatestEntry<Key, Value>>
 
 /** Holds values that are not written. */
-export class LatestValues<Key, Value> {
+export class LatestValues<Key, Value> implements HeldEntries<LatestEntry<Key, Value>> {
   readonly #merge: (older: Value, newer: Value) => Value
+  readonly #onClash: (older: Value, error: unknown) => void
   #waiting: Entries<Key, Value> = new Map()
   /** Leaves when it is committed or given up, or goes back to `#waiting`. */
   #inFlight: Entries<Key, Value> = new Map()
   /** Keys in both. */
   #overlap = 0
 
-  constructor(merge: (older: Value, newer: Value) => Value) {
+  /** @param onClash Told of a value that cannot be merged with the one that came after it, which stays. */
+  constructor(merge: (older: Value, newer: Value) => Value, onClash: (older: Value, error: unknown) => void) {
     this.#merge = merge
+    this.#onClash = onClash
   }
 
   /** Keys that are held. */
@@ -69,7 +73,8 @@ export class LatestValues<Key, Value> {
   }
 
   delete(key: Key): boolean {
-    const isLanded = this.land(key)
+    const inFlight = this.#inFlight.get(key)
+    const isLanded = inFlight !== undefined && this.land(inFlight)
     return this.#waiting.delete(key) || isLanded
   }
 
@@ -80,28 +85,24 @@ export class LatestValues<Key, Value> {
     return [...this.#inFlight.values()]
   }
 
-  isInFlight(key: Key): boolean {
+  isInFlight({ key }: LatestEntry<Key, Value>): boolean {
     return this.#inFlight.has(key)
   }
 
   /** It is committed or given up. Answers whether it was still wanted. */
-  land(key: Key): boolean {
+  land({ key }: LatestEntry<Key, Value>): boolean {
     if (!this.#inFlight.delete(key)) return false
     if (this.#waiting.has(key)) this.#overlap--
     return true
   }
 
-  /**
-   * Takes back what a flush did not write.
-   *
-   * @param onClash Told of a value that cannot be merged with the one that came after it, which stays.
-   */
-  turnBack(onClash: (older: Value, error: unknown) => void): void {
+  /** Takes back what a flush did not write. */
+  turnBack(): void {
     if (this.#inFlight.size === 0) return
     const restored: Entries<Key, Value> = new Map()
     for (const older of this.#inFlight.values()) {
       const newer = this.#waiting.get(older.key)
-      restored.set(older.key, newer === undefined ? older : this.#mergeBack(older, newer, onClash))
+      restored.set(older.key, newer === undefined ? older : this.#mergeBack(older, newer))
     }
     for (const [key, entry] of this.#waiting) if (!restored.has(key)) restored.set(key, entry)
     this.#inFlight = new Map()
@@ -119,15 +120,11 @@ export class LatestValues<Key, Value> {
     return undefined
   }
 
-  #mergeBack(
-    older: LatestEntry<Key, Value>,
-    newer: LatestEntry<Key, Value>,
-    onClash: (older: Value, error: unknown) => void,
-  ): LatestEntry<Key, Value> {
+  #mergeBack(older: LatestEntry<Key, Value>, newer: LatestEntry<Key, Value>): LatestEntry<Key, Value> {
     try {
       return { ...older, value: this.#merge(older.value, newer.value) }
     } catch (error) {
-      onClash(older.value, error)
+      this.#onClash(older.value, error)
       return newer
     }
   }

@@ -5,17 +5,24 @@
  *
  * @module
  */
-import { LockTimeoutError } from './errors.ts'
+import { LockTimeoutError, translateError } from './errors.ts'
 import type { Lane } from './lanes.ts'
+import { resultCodeOf } from './result-code.ts'
 
 /** Time and chance, injectable for tests. */
 export interface Clock {
   /** Milliseconds on a clock that never goes back. */
   now(): number
   /** Calls back once after `delayMs`; the returned function cancels. */
-  schedule(delayMs: number, callback: () => void): () => void
+  schedule(delayMs: number, callback: () => void, options?: ScheduleOptions): () => void
   /** Uniform in [0, 1). */
   random(): number
+}
+
+/** How a callback waits for its time. */
+export interface ScheduleOptions {
+  /** Whether the process stays alive until then, where the runtime lets one choose. @default {true} */
+  readonly keepsAlive?: boolean
 }
 
 /** Timers hold their delay in 32 bits, and one that is longer fires at once. */
@@ -24,13 +31,15 @@ const maxTimerMs = 2 ** 31 - 1
 /** The clock of the runtime. Its timers keep the process alive: a pending write must. */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  schedule(delayMs, callback) {
+  schedule(delayMs, callback, options) {
     const rest = delayMs - maxTimerMs
     let cancelRest = (): void => {}
     const goOn = (): void => {
-      cancelRest = systemClock.schedule(rest, callback)
+      cancelRest = systemClock.schedule(rest, callback, options)
     }
     const timer = rest > 0 ? setTimeout(goOn, maxTimerMs) : setTimeout(callback, delayMs)
+    // Node, Bun and Deno have it, the edge has numbers.
+    if (options?.keepsAlive === false) (timer as { unref?(): void }).unref?.()
     return () => {
       clearTimeout(timer)
       cancelRest()
@@ -120,18 +129,24 @@ export async function waitForLock<T>(
     } catch (error) {
       if (!isBusy(error)) throw error
       wait.busyError = error
-      const nowMs = wait.clock.now()
-      if (nowMs >= wait.deadlineMs) throw lockTimeout(wait, 'The database stayed locked', error)
-      const delayMs = nextDelayMs(nowMs - wait.startedAtMs, wait.clock.random)
-      await sleep(wait, Math.min(delayMs, wait.deadlineMs - nowMs))
+      if (wait.clock.now() >= wait.deadlineMs) throw lockTimeout(wait, 'The database stayed locked', error)
+      await pause(wait)
     }
   }
+}
+
+/** Between two attempts: who was refused a moment ago would be refused again. */
+export function pause(wait: LockWait): Promise<void> {
+  const nowMs = wait.clock.now()
+  const delayMs = nextDelayMs(nowMs - wait.startedAtMs, wait.clock.random)
+  return sleep(wait, Math.min(delayMs, wait.deadlineMs - nowMs))
 }
 
 /** The error for a wait that is over. `what` is the start of its sentence. */
 export function lockTimeout(wait: LockWait, what: string, cause?: unknown): LockTimeoutError {
   const report = { waitedMs: wait.clock.now() - wait.startedAtMs, attempts: wait.attempts }
-  return new LockTimeoutError(what, report, cause === undefined ? undefined : { cause })
+  if (cause === undefined) return new LockTimeoutError(what, report)
+  return new LockTimeoutError(what, report, { cause: translateError(cause, resultCodeOf(cause)) })
 }
 
 function sleep({ clock, signal }: LockWait, delayMs: number): Promise<void> {

@@ -6,24 +6,32 @@
  */
 import { CompiledQuery, type Kysely, type QueryResult } from 'kysely'
 import { LockTimeoutError, UnbusyError } from './errors.ts'
+import { systemClock } from './lock-wait.ts'
 import type { Session } from './session.ts'
 
 /** The table of the lock; introspection hides it. */
 export const migrationLockTable = 'unbusy_migration_lock'
 
-/** When an owner counts as dead. */
+/**
+ * When an owner counts as dead: when the row stayed unrenewed before our eyes, for a time on our own clock that never
+ * jumps, while SQLite's lock was free. A migration in one long statement cannot renew the row, but holds that lock, and
+ * renews the row as soon as the statement is done. The wall clocks of the owner and of ours may be hours apart: they only
+ * tell how long to watch.
+ */
 export interface MigrationLockTimes {
-  /** The row may be taken over when its owner did not renew it for so long, */
+  /** So long after its last renewal the row has expired, by the wall clock; one that has not is watched for so long, */
   readonly leaseMs: number
   readonly renewEveryMs: number
-  /**
-   * and when it then stayed unrenewed before our eyes for so long, while SQLite's lock was free: a migration in one long
-   * statement cannot renew the row, but holds that lock, and renews the row as soon as the statement is done.
-   */
+  /** and one that has expired for so long: several renewals, as our wall clock may be ahead of an owner that lives. */
   readonly watchMs: number
 }
 
-const defaultTimes: MigrationLockTimes = { leaseMs: 10_000, renewEveryMs: 2_500, watchMs: 1_500 }
+/** How it is done if nothing else is said. */
+export const migrationLockTimes: MigrationLockTimes = {
+  leaseMs: 10_000,
+  renewEveryMs: 1_000,
+  watchMs: 3_000,
+}
 const pollEveryMs = 50
 
 interface LockRow {
@@ -42,7 +50,7 @@ export class MigrationLock {
   #isLost = false
 
   /** @param db The Migrator's own handle, bound to one session. */
-  constructor(db: Kysely<unknown>, name: string, times: MigrationLockTimes = defaultTimes) {
+  constructor(db: Kysely<unknown>, name: string, times: MigrationLockTimes = migrationLockTimes) {
     this.#db = db.withoutPlugins()
     this.#name = name
     this.#times = times
@@ -51,19 +59,24 @@ export class MigrationLock {
   /** Waits until the lock is ours: until its owner releases it, or is seen to be dead. */
   async acquire(): Promise<void> {
     // Migrations change pragmas and tables: from here on the writer is this session's alone.
-    await this.#db.getExecutor().provideConnection(async (connection) => (connection as Session).pin())
+    await this.#db.getExecutor().provideConnection(async (connection) => {
+      const session = connection as Session
+      session.pin()
+      session.liftTimeLimit()
+    })
     await this.#run(
       `create table if not exists ${migrationLockTable} (name text primary key, owner text not null, expires_at integer not null) without rowid`,
     )
-    const { watchMs } = this.#times
+    const { leaseMs, watchMs } = this.#times
     let seen: LockRow | undefined
-    let lookedAtMs = Date.now()
+    let lookedAtMs = systemClock.now()
     let unchangedSinceMs = lookedAtMs
     while (true) {
-      const isDead = lookedAtMs - unchangedSinceMs >= watchMs && (seen?.expires_at ?? Infinity) < lookedAtMs
+      const hasExpired = seen !== undefined && seen.expires_at < Date.now()
+      const isDead = lookedAtMs - unchangedSinceMs >= (hasExpired ? watchMs : leaseMs)
       if (await this.#take(isDead ? seen : undefined)) break
       const row = await this.#read()
-      const nowMs = Date.now()
+      const nowMs = systemClock.now()
       const isSame = row?.owner === seen?.owner && row?.expires_at === seen?.expires_at
       // A long time between two looks went into waiting for SQLite's lock, so somebody is at work; or the machine slept.
       if (!isSame || nowMs - lookedAtMs > watchMs / 3) unchangedSinceMs = nowMs

@@ -36,6 +36,11 @@ export class OpenTransaction {
     this.#start = start
   }
 
+  /** What it began with; its COMMIT waits as long again. */
+  get wait(): LockWait {
+    return this.#start.wait
+  }
+
   /** Whether a statement of it was refused: then its caller has an error already. */
   get hasFailed(): boolean {
     return this.#hasFailed

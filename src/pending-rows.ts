@@ -4,16 +4,17 @@
  *
  * @module
  */
+import type { HeldEntries } from './buffer-life.ts'
 import { Ring } from './ring.ts'
 
 /** A row and its number. */
 export interface PendingRow<Row> {
-  readonly row: Row
+  readonly value: Row
   readonly sequence: number
 }
 
 /** Holds rows that are not written. */
-export class PendingRows<Row> {
+export class PendingRows<Row> implements HeldEntries<PendingRow<Row>> {
   readonly #waiting = new Ring<PendingRow<Row>>()
   #inFlight = new Set<PendingRow<Row>>()
 
@@ -34,7 +35,7 @@ export class PendingRows<Row> {
   }
 
   push(row: Row, sequence: number): void {
-    this.#waiting.push({ row, sequence })
+    this.#waiting.push({ value: row, sequence })
   }
 
   /** Hands the first rows to a batch. */
@@ -42,6 +43,10 @@ export class PendingRows<Row> {
     const rows = this.#waiting.take(count)
     this.#inFlight = new Set(rows)
     return rows
+  }
+
+  isInFlight(row: PendingRow<Row>): boolean {
+    return this.#inFlight.has(row)
   }
 
   /** It is committed or given up. Answers whether it was still held. */
@@ -57,6 +62,6 @@ export class PendingRows<Row> {
 
   /** Takes out the row that waits longest. Of what is in flight nothing can be taken. */
   shift(): Row | undefined {
-    return this.#waiting.shift()?.row
+    return this.#waiting.shift()?.value
   }
 }

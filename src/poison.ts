@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { InvalidStatementError, UnbusyError } from './errors.ts'
-import { isConstraint, resultCodeOf } from './result-code.ts'
+import { FileReplacedError, InvalidStatementError, UnbusyError } from './errors.ts'
+import { isConstraint, isCorrupt, resultCodeOf } from './result-code.ts'
 
 /**
  * Whose fault a failed write is: that of a `row`, for certain; of a row or of the `statement`, which shows in what its
- * neighbours meet; or of the moment, and will be `passing`.
+ * neighbours meet; of the `storage`, which will not cure itself; or of the moment, and will be `passing`.
  */
-export type Fault = 'row' | 'statement' | 'passing'
+export type Fault = 'row' | 'statement' | 'storage' | 'passing'
 
 /** SQLITE_TOOBIG, SQLITE_MISMATCH, SQLITE_RANGE: the value does not fit. */
 const valueCodes: ReadonlySet<number> = new Set([18, 20, 25])
@@ -25,10 +25,12 @@ export function faultOf(error: unknown): Fault {
   const code = resultCodeOf(error)
   if (code !== undefined) {
     if (isConstraint(code) || valueCodes.has(code & 0xff)) return 'row'
+    if (isCorrupt(code)) return 'storage'
     // "no such table" as well as "integer overflow": https://www.sqlite.org/rescode.html#error
     return (code & 0xff) === genericErrorCode ? 'statement' : 'passing'
   }
   if (error instanceof InvalidStatementError) return 'row'
+  if (error instanceof FileReplacedError) return 'storage'
   // What is ours and no result of SQLite tells when to try again, or wraps the error that decides.
   if (error instanceof UnbusyError) return error.cause === undefined ? 'passing' : faultOf(error.cause)
   const { name } = (error ?? {}) as { name?: unknown }
@@ -63,7 +65,7 @@ export async function writeIsolating<Item>(
       isAnyWritten = true
     } catch (error) {
       const fault = faultOf(error)
-      if (fault === 'passing') failure = { error, fault }
+      if (fault === 'passing' || fault === 'storage') failure = { error, fault }
       else if (part.length > 1) parts.push(...halves(part).reverse())
       else (fault === 'row' ? poison : suspects).push({ item: part[0] as Item, error })
       if (!isAnyWritten && suspects.length >= maxSuspects) failure = { error, fault }
@@ -79,7 +81,7 @@ export async function writeIsolating<Item>(
       await write([item])
     } catch (error) {
       const fault = faultOf(error)
-      if (fault !== 'passing') poison.push({ item, error })
+      if (fault !== 'passing' && fault !== 'storage') poison.push({ item, error })
       else failure = { error, fault }
     }
   }

@@ -6,10 +6,14 @@
 import { checkPragmas, type OnConnection, type Pragmas } from './connection-init.ts'
 import type { Connector } from './connector.ts'
 import { ConfigError } from './errors.ts'
+import type { OnWarning } from './events.ts'
 import { type Lane, lanesByUrgency } from './lanes.ts'
 import type { Clock } from './lock-wait.ts'
 import { checkLockTimeout } from './retry.ts'
 import type { IntegerBinding, IntegerReading } from './values.ts'
+
+/** Who checkpoints, and how far it may go. */
+export type CheckpointPolicy = 'auto' | 'passive' | 'off'
 
 /** How a storage behaves, whatever its connector. */
 export interface PoolOptions {
@@ -38,8 +42,33 @@ export interface PoolOptions {
   readonly integers?: IntegerReading
   /** How integral numbers are bound: as INTEGER everywhere, or as the driver would. @default {'integer'} */
   readonly integerBinding?: IntegerBinding
-  /** Told once per process about what is dangerous here. @default {console.warn} */
-  readonly onWarning?: (message: string) => void
+  /**
+   * The size of the WAL, in bytes, at which it is checkpointed (contract C13); without a reader that holds it, it stays
+   * below twice that. @default {4_194_304}
+   */
+  readonly checkpointWalBytes?: number
+  /**
+   * Who checkpoints: this storage, as it sees fit (`auto`); this storage, but only ever PASSIVE, so that a replicator such
+   * as Litestream finds every frame (`passive`); or somebody else, at close too (`off`). @default {'auto'}
+   */
+  readonly checkpoint?: CheckpointPolicy
+  /**
+   * Told about a transaction, `db.connection()` or stream that has been open for so long, in milliseconds: once each,
+   * through `onWarning`. `Infinity` turns that off. @default {5_000}
+   */
+  readonly transactionWarnMs?: number
+  /**
+   * Ends a transaction or `db.connection()` that has been open for so long, in milliseconds: it is rolled back, its
+   * promise rejects with {@linkcode TransactionTimeoutError}, and the queue goes on. Off by default, as an import or a
+   * rebuild may well take minutes, and the storage cannot know; what waits behind it ends with its own `lockTimeoutMs`.
+   * Migrations and streams are never ended. A single statement that does not return cannot be. @default {Infinity}
+   */
+  readonly maxTransactionMs?: number
+  /**
+   * Told about what is dangerous here, and about what is open for long (`transactionWarnMs`): the second argument has
+   * the details, where it is an event. @default {console.warn}
+   */
+  readonly onWarning?: OnWarning
   /** Time and chance, for tests. */
   readonly clock?: Clock
 }
@@ -80,8 +109,12 @@ export function checkOptions(options: PoolOptions): void {
   }
   checkInteger('maxQueuedWrites', options.maxQueuedWrites, 1)
   checkInteger('drainTimeoutMs', options.drainTimeoutMs, 0)
+  checkDuration('transactionWarnMs', options.transactionWarnMs)
+  checkDuration('maxTransactionMs', options.maxTransactionMs)
   checkInteger('maxReaders', options.maxReaders, 2)
   checkInteger('maxCachedStatements', options.maxCachedStatements, 0)
+  checkInteger('checkpointWalBytes', options.checkpointWalBytes, 1)
+  checkWord('checkpoint', options.checkpoint, ['auto', 'passive', 'off'])
   checkWord('integers', options.integers, ['auto', 'bigint', 'strict'])
   checkWord('integerBinding', options.integerBinding, ['integer', 'driver'])
   checkFunction('onConnection', options.onConnection)
@@ -99,6 +132,11 @@ function checkInteger(name: string, value: number | undefined, least: number): v
   throw new RangeError(
     `Cannot open storage as ${name} must be an integer >= ${least}: current value is ${value}`,
   )
+}
+
+function checkDuration(name: string, value: number | undefined): void {
+  if (value === undefined || (typeof value === 'number' && value >= 1)) return
+  throw new RangeError(`Cannot open storage as ${name} must be >= 1, or Infinity: current value is ${value}`)
 }
 
 function checkWord(name: string, value: string | undefined, words: readonly string[]): void {

@@ -43,6 +43,8 @@ export class Readers {
   /** Readers that are open or being opened, the shared one included. */
   #count = 0
   #lent = 0
+  /** Since when each lent reader is, in the order in which they were lent. */
+  readonly #lentSinceMs = new Map<PatientConnection, number>()
   readonly #watchers: Watcher[] = []
   #closedBy: UnbusyError | undefined
 
@@ -58,6 +60,12 @@ export class Readers {
   /** Point reads, streams and read-only transactions that have not ended. */
   get unfinished(): number {
     return this.#lent + this.#pointReads.size
+  }
+
+  /** Since when a stream or read-only transaction has been open, the oldest of them; `undefined` if there is none. */
+  get oldestSinceMs(): number | undefined {
+    const [sinceMs] = this.#lentSinceMs.values()
+    return sinceMs
   }
 
   /** Runs a point read on the standing reader. */
@@ -76,8 +84,8 @@ export class Readers {
     const reader = this.#idle.pop()
     if (reader === undefined && this.#count >= this.#limit()) return undefined
     this.#lent++
-    if (reader !== undefined) return Promise.resolve(reader)
-    return this.#open().catch((error) => {
+    if (reader !== undefined) return Promise.resolve(this.#lend(reader))
+    return this.#open().then(this.#lend, (error) => {
       this.#lent--
       this.#serveNext()
       throw error
@@ -94,6 +102,7 @@ export class Readers {
   }
 
   giveBack(reader: PatientConnection): void {
+    this.#lentSinceMs.delete(reader)
     if (this.#closedBy === undefined) this.#idle.push(reader)
     else void this.#closeOne(reader)
     this.#lent--
@@ -115,6 +124,11 @@ export class Readers {
     this.#shared = undefined
     if (shared !== undefined) this.#idle.push(shared)
     for (const reader of this.#idle.splice(0)) await this.#closeOne(reader)
+  }
+
+  readonly #lend = (reader: PatientConnection): PatientConnection => {
+    this.#lentSinceMs.set(reader, this.#host.clock.now())
+    return reader
   }
 
   #standing(): Promise<PatientConnection> {

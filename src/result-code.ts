@@ -114,7 +114,21 @@ export function isConstraint(code: number): boolean {
   return (code & 0xff) === 19
 }
 
+/** The file is damaged, or no database. */
+export function isCorrupt(code: number): boolean {
+  return (code & 0xff) === 11 || isNotADatabase(code)
+}
+
 /** The file holds something else than a database, or an encrypted one. */
 export function isNotADatabase(code: number): boolean {
   return (code & 0xff) === 26
+}
+
+/** Whether an error of ours, or its cause, carries this primary code. */
+export function hasResultCode(error: unknown, primaryCode: number): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = resultCodeOf(at)
+    if (code !== undefined) return (code & 0xff) === primaryCode
+  }
+  return false
 }

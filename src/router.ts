@@ -28,9 +28,9 @@ export async function queryAlone(
   options?: WaitOptions,
 ): Promise<QueryResult<unknown>> {
   try {
+    pool.assertTakesIn()
     const statement = toStatement(query, pool.integerBinding)
     if (isPlainWrite(statement)) {
-      pool.assertOpen()
       const results = await pool.queue.write(pool.startWait(options), [statement])
       return toQueryResult(statement, results[0] as StatementResult)
     }

@@ -36,7 +36,15 @@ export async function openOwnReader(
   if (reader === undefined) return undefined
   try {
     const rows = await reader.iterate(statement, wait)
-    return { rows, close: () => closeRows(pool, reader, rows) }
+    const lease = { heldSinceMs: pool.clock.now(), lastSql: statement.sql }
+    const unwatch = pool.watchdog.watch({ holds: 'reader', lease })
+    return {
+      rows,
+      close() {
+        unwatch()
+        closeRows(pool, reader, rows)
+      },
+    }
   } catch (error) {
     pool.readers.giveBack(reader)
     if (isReadonly(resultCodeOf(error))) return undefined

@@ -4,8 +4,9 @@
  *
  * @module
  */
+import type { ConnectionLease } from './connection-lease.ts'
 import type { BeginMode, StatementResult } from './connector.ts'
-import { TransactionControlError, TransactionEndedError } from './errors.ts'
+import { TransactionControlError, TransactionEndedError, type UnbusyError } from './errors.ts'
 import { HeldConnections } from './held-connections.ts'
 import type { LockWait } from './lock-wait.ts'
 import { markAborted, OpenTransaction, type TransactionStart } from './open-transaction.ts'
@@ -14,7 +15,6 @@ import { executeAlone, executeOnWriter, letWritesBreathe, withEffects } from './
 import { openOwnReader, type RowSource } from './row-stream.ts'
 import { SavepointStack } from './savepoint-stack.ts'
 import type { RoutedStatement } from './statement.ts'
-import type { WriterLease } from './writer-lease.ts'
 
 const leftOpen =
   'A transaction begun as raw SQL was still open when its connection was released, and was rolled back: use db.transaction(), or COMMIT inside db.connection()'
@@ -31,6 +31,9 @@ export class SessionWork {
   #hasSetPragma = false
   /** Kysely ended a transaction, and no query has come since. */
   #hasJustEnded = false
+  readonly #revocation: PromiseWithResolvers<UnbusyError> = Promise.withResolvers()
+  /** Why the storage took a connection back. */
+  #revokedBy: UnbusyError | undefined
   /** The first write takes the writer until the release. */
   isPinned = false
   /** The caller of the session has an error. */
@@ -40,11 +43,24 @@ export class SessionWork {
 
   constructor(pool: ConnectionPool) {
     this.#pool = pool
-    this.#held = new HeldConnections(pool)
+    this.#held = new HeldConnections(pool, (error) => {
+      this.#revokedBy ??= error
+      this.#revocation.resolve(error)
+    })
   }
 
-  get lease(): WriterLease | undefined {
+  get lease(): ConnectionLease | undefined {
     return this.#held.lease
+  }
+
+  /** Resolves when the storage takes a connection back, with the reason. */
+  get revoked(): Promise<UnbusyError> {
+    return this.#revocation.promise
+  }
+
+  /** `maxTransactionMs` does not count here. */
+  liftTimeLimit(): void {
+    this.#held.hasNoTimeLimit = true
   }
 
   async execute(statement: RoutedStatement, wait: LockWait): Promise<StatementResult> {
@@ -63,7 +79,8 @@ export class SessionWork {
     // What this session wrote may be visible on the writer alone: a temp table, changes(), last_insert_rowid().
     if (lease === undefined) return executeOnWriter(this.#pool, statement, wait)
     await letWritesBreathe(this.#pool)
-    return lease.use((writer) => withEffects(this.#pool, statement, () => writer.execute(statement, wait)))
+    const run = (): Promise<StatementResult> => lease.connection.execute(statement, wait)
+    return this.#held.use(() => withEffects(this.#pool, statement, run), { sql: statement.sql, wait })
   }
 
   /** Rows for a stream: from a reader of its own, or read at once where there is none to spare. */
@@ -90,12 +107,13 @@ export class SessionWork {
   async end(action: 'commit' | 'rollback'): Promise<void> {
     const transaction = this.#transaction
     if (transaction === undefined) {
+      if (this.#revokedBy !== undefined) throw markAborted(this.#revokedBy)
       throw new TransactionControlError('Cannot end a transaction as none is open')
     }
     this.#transaction = undefined
     this.#hasJustEnded = transaction.owner === 'kysely'
     try {
-      await this.#held.use(() => transaction[action]())
+      await this.#held.use(() => transaction[action](), { wait: transaction.wait })
     } catch (error) {
       // Also one that never reached SQLite, as the storage took the writer back.
       throw action === 'commit' ? markAborted(error) : error
@@ -120,7 +138,7 @@ export class SessionWork {
     if (action === 'begin') throw alreadyOpen()
     if (action === 'commit' || action === 'rollback') return this.#endRaw(transaction, action)
     await letWritesBreathe(this.#pool)
-    const result = await this.#held.use(() => transaction.run(statement))
+    const result = await this.#held.use(() => transaction.run(statement), { sql: statement.sql })
     if (statement.shape.temporary) this.#pool.readsOnWriter = true
     if (transaction.isReleased) await this.end('commit')
     return result
@@ -159,7 +177,7 @@ export class SessionWork {
   async #assertNotOver(): Promise<void> {
     if (this.#hasJustEnded) await this.#pool.connector.nextTurn()
     this.#hasJustEnded = false
-    if (this.isOver) throw new TransactionEndedError(late)
+    if (this.isOver) throw this.#revokedBy ?? new TransactionEndedError(late)
   }
 }
 

@@ -65,6 +65,22 @@ export class Session implements DatabaseConnection, TransactionScope {
     this.#pool.connector.context?.enter(this)
   }
 
+  /**
+   * Runs what has this session for itself. When the storage takes its connection back, the caller hears of it at once:
+   * what is stuck may never end.
+   */
+  async untilRevoked<T>(work: Promise<T>): Promise<T> {
+    const revoked = this.#work.revoked.then((error): never => {
+      throw error
+    })
+    return Promise.race([work, revoked])
+  }
+
+  /** Lets it take as long as it takes, as a migration does: `maxTransactionMs` does not count. */
+  liftTimeLimit(): void {
+    this.#work.liftTimeLimit()
+  }
+
   /** The caller has an error already: what the release would complain about must not take its place. */
   noteFailure(): void {
     this.#work.hasFailed = true

@@ -16,9 +16,13 @@ import {
 import type { AppendOptions, Overflow } from './append-options.ts'
 import { AppendQueue } from './append-queue.ts'
 import { type BatchQuery, type BatchResults, runBatch } from './batch.ts'
+import type { WalStats } from './checkpoint.ts'
 import type { CoalesceOptions } from './coalesce-options.ts'
 import { CoalescingBuffer } from './coalescing-buffer.ts'
 import { OpenDialect } from './dialect.ts'
+import { examineStorage } from './doctor/doctor.ts'
+import type { DoctorOptions } from './doctor/examination.ts'
+import type { DoctorReport } from './doctor/report.ts'
 import { UnbusyDriver } from './driver.ts'
 import { StorageExecutor } from './executor.ts'
 import type { FlushOptions } from './flush-loop.ts'
@@ -28,6 +32,7 @@ import type { PoolOptions, WaitOptions } from './pool-options.ts'
 import { type PreparedQuery, prepareQuery } from './prepared-query.ts'
 import { Repository, tableOf } from './repository.ts'
 import type { RepositoryKey, TableName } from './repository-types.ts'
+import { checkLockTimeout } from './retry.ts'
 import { queryAlone } from './router.ts'
 import { rowInserter } from './row-inserter.ts'
 import type { PushResult } from './write-behind.ts'
@@ -53,6 +58,8 @@ export interface StorageStats {
   readonly largestGroup: number
   /** Readers that are open now. */
   readonly openReaders: number
+  /** The size of the WAL, its last checkpoint, and who is in the way (contract C13). */
+  readonly wal: WalStats
 }
 
 /**
@@ -252,13 +259,34 @@ export class Storage<DB> implements AsyncDisposable {
     await this.db.executeQuery(CompiledQuery.raw('VACUUM INTO ?', [path]))
   }
 
+  /**
+   * Looks for what is wrong or dangerous with the database: the version of SQLite, the journal, a reader that pins the
+   * WAL, the file system, who else has the file open, foreign keys, integrity. The same report as `npx unbusy doctor`.
+   *
+   * It changes nothing but for one PASSIVE checkpoint, and reads the whole database unless told not to (`scan`).
+   *
+   * @throws {RangeError} If `lockTimeoutMs` is none.
+   * @throws {StorageClosedError} If the storage is closed.
+   *
+   * @example
+   * ```ts
+   * const { severity, checks } = await storage.doctor({ scan: false })
+   * for (const check of checks) if (check.severity !== 'ok') console.log(check.message, check.advice)
+   * ```
+   */
+  async doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+    this.#pool.assertOpen()
+    if (options.lockTimeoutMs !== undefined) checkLockTimeout(options.lockTimeoutMs)
+    return examineStorage(this.#pool, options)
+  }
+
   /** Whether {@linkcode Storage.close} was called. */
   get isClosed(): boolean {
     return this.#pool.isClosing
   }
 
   stats(): StorageStats {
-    const { connector, queue, readers } = this.#pool
+    const { connector, queue, readers, checkpoints } = this.#pool
     const { waiting, ...figures } = queue.stats()
     return {
       connector: connector.name,
@@ -266,6 +294,7 @@ export class Storage<DB> implements AsyncDisposable {
       queuedByLane: waiting,
       ...figures,
       openReaders: readers.count,
+      wal: checkpoints.stats(),
     }
   }
 
@@ -302,6 +331,7 @@ function kyselyFactory<DB>(
         adapter: base.adapter,
         provider: { provideConnection: (consumer, abort) => base.provideConnection(consumer, abort) },
         waitOptions,
+        assertTakesIn: () => pool.assertTakesIn(),
         ...(options.log === undefined && {
           executeAlone: (query) => queryAlone(pool, query, waitOptions),
         }),

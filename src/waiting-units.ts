@@ -33,6 +33,8 @@ export class WaitingUnits {
   readonly #lanes = new Lanes<WriteUnit>()
   readonly #countByLane: Record<Lane, number> = { control: 0, normal: 0, background: 0 }
   readonly #deadline: EarliestTimer
+  /** Whether the lock is asked for in the next turn, on behalf of all that wait. */
+  isAskedForNext = false
   #count = 0
   #givenUpCount = 0
 
@@ -108,7 +110,9 @@ export class WaitingUnits {
     let earliestMs = Number.POSITIVE_INFINITY
     for (const unit of this.#lanes) {
       const { wait } = unit
-      if (wait.deadlineMs <= nowMs) {
+      // Even a budget of 0 is for one question.
+      const isAsked = lockWait.attempts > unit.attemptsBefore || !this.isAskedForNext
+      if (wait.deadlineMs <= nowMs && isAsked) {
         wait.attempts = lockWait.attempts - unit.attemptsBefore
         this.giveUp(
           unit,

@@ -128,7 +128,9 @@ export class WriteBehinds {
   async drain(timeoutMs: number): Promise<UnwrittenReport> {
     const unwritten = { values: 0, rows: 0 }
     const drainOne = async (buffer: WriteBehind): Promise<void> => {
-      unwritten[buffer.holds] += await buffer.drain(timeoutMs)
+      const count = await buffer.drain(timeoutMs)
+      // Not in one expression with await: it would add to what the sum was before the wait.
+      unwritten[buffer.holds] += count
     }
     await Promise.all([...this.#buffers].map(drainOne))
     return { unflushedValues: unwritten.values, unwrittenRows: unwritten.rows }

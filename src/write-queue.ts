@@ -5,6 +5,7 @@
  * @module
  */
 import type { PatientConnection } from './connection.ts'
+import { ConnectionLease } from './connection-lease.ts'
 import type { AsyncContext, StatementResult } from './connector.ts'
 import { QueueFullError, StorageClosedError, type UnbusyError } from './errors.ts'
 import type { Lane } from './lanes.ts'
@@ -12,7 +13,6 @@ import type { Clock, LockWait } from './lock-wait.ts'
 import type { RoutedStatement } from './statement.ts'
 import { WaitingUnits } from './waiting-units.ts'
 import { type ExclusiveWork, WriteUnit } from './write-unit.ts'
-import { WriterLease } from './writer-lease.ts'
 import { WriterPump } from './writer-pump.ts'
 
 /** What the queue needs of its surroundings. */
@@ -24,6 +24,8 @@ export interface WriteQueueHost {
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
   nextTurn(): Promise<void>
+  /** Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw. */
+  onCycle(): void
 }
 
 /** What a queue that was abandoned had not finished. */
@@ -40,7 +42,7 @@ export class WriteQueue {
   readonly #waiting: WaitingUnits
   readonly #pump: WriterPump
   readonly #lockWait: LockWait
-  #lease: WriterLease | undefined
+  #lease: ConnectionLease | undefined
   #closedBy: UnbusyError | undefined
 
   constructor(host: WriteQueueHost) {
@@ -62,6 +64,7 @@ export class WriteQueue {
     this.#waiting = new WaitingUnits({ clock, context, owner: this, lockWait, whoHolds })
     const { hasOtherSchemas } = host
     const nextTurn = (): Promise<void> => host.nextTurn()
+    const onCycle = (): void => host.onCycle()
     this.#pump = new WriterPump({
       writer,
       clock,
@@ -69,6 +72,7 @@ export class WriteQueue {
       lockWait,
       hasOtherSchemas,
       nextTurn,
+      onCycle,
     })
   }
 
@@ -125,12 +129,28 @@ export class WriteQueue {
     })
   }
 
+  /**
+   * As {@linkcode WriteQueue.exclusive}, for the storage's own upkeep: nothing is written while `work` runs. It has a place
+   * in a full queue too, as what it does may be what the others need.
+   */
+  gate(wait: LockWait, work: (writer: PatientConnection) => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const gatedWork: ExclusiveWork = async (writer) => {
+        await work(writer)
+        return { settle: resolve, isUpkeep: true }
+      }
+      const unit = new WriteUnit(gatedWork, wait, outerWrite, noop, reject)
+      if (this.#closedBy === undefined) this.#admit(unit)
+      else unit.reject(this.#closedBy)
+    })
+  }
+
   /** Waits for the writer, has `take` prepare it (which may BEGIN), and leaves it to the caller until released. */
-  own(wait: LockWait, take: (writer: PatientConnection) => Promise<void>): Promise<WriterLease> {
+  own(wait: LockWait, take: (writer: PatientConnection) => Promise<void>): Promise<ConnectionLease> {
     return new Promise((resolve, reject) => {
       const exclusiveWork: ExclusiveWork = async (writer) => {
         await take(writer)
-        const lease = new WriterLease(writer, this.#host.clock)
+        const lease = new ConnectionLease(writer, this.#host.clock)
         this.#lease = lease
         const until = lease.released.then(() => {
           this.#lease = undefined
@@ -159,12 +179,7 @@ export class WriteQueue {
     const { group } = this.#pump
     this.#waiting.giveUpAll(error)
     for (const unit of group) unit.wait.abandonedBy = error
-    if (lease !== undefined) {
-      lease.revokedBy = error
-      // At once: a COMMIT that waits for readers, as in a journal mode other than WAL, must not succeed any more.
-      await lease.writer.rollback()
-      lease.release()
-    }
+    await lease?.revoke(error)
     // What was being tried at that moment may have come through.
     await this.drained()
     const givenUpCount = this.#waiting.givenUpCount - givenUpBefore
@@ -178,6 +193,10 @@ export class WriteQueue {
       unit.reject(refusal)
       return
     }
+    this.#admit(unit)
+  }
+
+  #admit(unit: WriteUnit): void {
     this.#waiting.enter(unit)
     this.#pump.start()
     // A synchronous driver is through with the first write of an idle queue by now.

@@ -22,6 +22,8 @@ export interface ExclusiveResult {
   settle(): void
   /** Awaited before the writer goes on to the next unit. */
   readonly until?: Promise<void>
+  /** It was the storage's own upkeep, which counts in no figure of its users. */
+  readonly isUpkeep?: true
 }
 
 /** One caller's place in the queue. */

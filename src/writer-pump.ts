@@ -5,10 +5,9 @@
  * @module
  */
 import type { PatientConnection } from './connection.ts'
-import type { StatementResult } from './connector.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { commitGroup } from './group-commit.ts'
-import type { Clock, LockWait } from './lock-wait.ts'
+import { type Clock, type LockWait, pause } from './lock-wait.ts'
 import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
 
@@ -25,6 +24,8 @@ export interface WriterPumpHost {
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
   nextTurn(): Promise<void>
+  /** Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw. */
+  onCycle(): void
 }
 
 /** What is left to do with the lock; answers how many units it was for. */
@@ -86,8 +87,8 @@ export class WriterPump {
     if (this.#runAtOnce()) {
       // Who writes in the same turn waits together, instead of being the first of an idle storage each.
       await undefined
-      if (waiting.count > 1 || this.#isBurstOver) await this.#host.nextTurn()
-    }
+      if (waiting.count > 1 || this.#isBurstOver) await this.#turn()
+    } else if (lockWait.busyError !== undefined && waiting.count > 0) await pause(lockWait)
     // Asked here and not of the last try: a unit may have come while its answer was on the way.
     while (waiting.count > 0) {
       this.#beginBurst()
@@ -98,11 +99,19 @@ export class WriterPump {
       const unitCount = await rest()
       // Where there is a crowd, or was one, more of it come in a moment: a turn lets them join the next group. A single
       // caller who writes again and again must not pay for one each time.
-      if (waiting.count > 1 || unitCount > 1 || this.#isBurstOver) await this.#host.nextTurn()
+      if (waiting.count > 1 || unitCount > 1 || this.#isBurstOver) await this.#turn()
     }
     waiting.rest()
     this.#isRunning = false
     for (const onIdle of this.#onIdle.splice(0)) onIdle()
+  }
+
+  /** A turn of the event loop, before the lock is asked for on behalf of all that wait by then. */
+  async #turn(): Promise<void> {
+    const { waiting } = this.#host
+    waiting.isAskedForNext = true
+    await this.#host.nextTurn()
+    waiting.isAskedForNext = false
   }
 
   /**
@@ -123,11 +132,18 @@ export class WriterPump {
     const first = waiting.first()
     if (first === undefined) return false
     this.#beginBurst()
+    lockWait.busyError = undefined
     try {
       if (!this.#runLone(first)) return false
     } catch (error) {
-      if (writer.isBusy(error)) return false
+      lockWait.attempts++
+      if (writer.isBusy(error)) {
+        lockWait.busyError = error
+        this.#giveUpLate(first)
+        return false
+      }
       void this.#reject(first, error)
+      return true
     }
     lockWait.attempts++
     return true
@@ -143,8 +159,9 @@ export class WriterPump {
     if (waiting.count > 1 || unit.isExclusive || !writer.runsAtOnce) return false
     const [statement, second] = unit.statements
     if (statement === undefined || second !== undefined) return false
-    unit.results = [writer.run(statement) as StatementResult]
+    unit.results = [writer.runLone(statement)]
     this.#finish(unit)
+    this.#host.onCycle()
     unit.settle()
     return true
   }
@@ -161,11 +178,19 @@ export class WriterPump {
     first.isTried = true
     try {
       if (typeof first.work === 'function') {
-        const { settle, until } = await first.work(writer)
+        const { settle, until, isUpkeep } = await first.work(writer)
+        if (isUpkeep) {
+          waiting.take(first)
+          settle()
+          return nothing
+        }
         this.#finish(first)
         settle()
         return async () => {
+          // The budget that began with it would keep the process alive for as long as the transaction is open.
+          if (waiting.count === 0) waiting.rest()
           await until
+          this.#host.onCycle()
           return 1
         }
       }
@@ -194,7 +219,7 @@ export class WriterPump {
     // Taken before anything is awaited: meanwhile a more urgent one may come, and would be the first.
     if (unit !== undefined) this.#host.waiting.take(unit)
     await this.#host.writer.rollback()
-    unit?.reject(error)
+    unit?.reject(this.#host.writer.translate(error))
     return nothing
   }
 
@@ -209,7 +234,9 @@ export class WriterPump {
     }
     await commitGroup(writer, units, this.#takeStatements, maxUnits)
     const unitCount = units.length
-    this.#countCycle(unitCount)
+    // None, if a more urgent one that shares with nobody came while the lock was being taken.
+    if (unitCount > 0) this.#countCycle(unitCount)
+    this.#host.onCycle()
     for (const unit of units) unit.settle()
     // An idle storage must not hold on to the rows of its last group.
     units.length = 0

@@ -1,0 +1,122 @@
+/**
+ * Whether the files of a database are still those that were opened. They are looked at with `stat` and never opened:
+ * closing such a handle would drop SQLite's locks.
+ *
+ * Once per write, so it must be cheap: a name can appear, go or change its file only by a change of the folder, so as
+ * long as the times of the folder stand still, one `stat` of it (2 µs on Node) speaks for all three files.
+ *
+ * @module
+ */
+import { type BigIntStats, realpathSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { FileChange, FileWatch } from '../src/connector.ts'
+import { disownFile } from './_engine-registry.ts'
+import type { FileLocation } from './_file.ts'
+
+/**
+ * So old must the last change of the folder be before its times are trusted: a second change within one tick of the
+ * file system's clock (4 to 10 ms on Linux) would not show in them.
+ */
+const tickMs = 50
+/** Where times are whole seconds: FAT counts in steps of two. */
+const coarseTickMs = 2_500
+
+interface WatchedFile {
+  readonly path: string
+  /** Device and inode; `undefined` until it exists: SQLite makes `-wal` and `-shm` when it needs them. */
+  identity: string | undefined
+}
+
+/** Watches over the files of a connector; `undefined` for `:memory:`, which has none. */
+export function watchFiles({ path, isInMemory }: FileLocation): FileWatch | undefined {
+  return isInMemory ? undefined : new FolderWatch(path)
+}
+
+class FolderWatch implements FileWatch {
+  readonly #path: string
+  #folder = ''
+  #files: readonly WatchedFile[] = []
+  /** Times and inode of the folder at a look that found every file in its place; NaN is equal to nothing. */
+  #trustedMtimeMs = Number.NaN
+  #trustedCtimeMs = Number.NaN
+  #trustedInode = Number.NaN
+  /** Size and time of the database when a change was found. */
+  #lostState = ''
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  adopt(): void {
+    // Where the path is a link, SQLite keeps `-wal` and `-shm` beside the file, not beside the link.
+    const path = realPathOf(this.#path)
+    this.#folder = dirname(path)
+    this.#files = [path, `${path}-wal`, `${path}-shm`].map((it) => ({ path: it, identity: identityOf(it) }))
+    this.#trustedMtimeMs = Number.NaN
+  }
+
+  change(): FileChange | undefined {
+    const { mtimeMs, ctimeMs, ino } = statSync(this.#folder, missingIsUndefined) ?? noFolder
+    // ctimeMs too: a program that unpacks or copies into the folder may set the other one back.
+    if (mtimeMs === this.#trustedMtimeMs && ctimeMs === this.#trustedCtimeMs && ino === this.#trustedInode) {
+      return undefined
+    }
+    const change = this.#look()
+    if (change !== undefined) return change
+    const isCoarse = mtimeMs % 1_000 === 0
+    const isOld = Date.now() - Math.max(mtimeMs, ctimeMs) > (isCoarse ? coarseTickMs : tickMs)
+    this.#trustedMtimeMs = isOld ? mtimeMs : Number.NaN
+    this.#trustedCtimeMs = ctimeMs
+    this.#trustedInode = ino
+    return undefined
+  }
+
+  isUntouched(): boolean {
+    const [database, wal] = this.#files
+    // SQLite itself leaves a database alone that is not at its path any more.
+    if (database === undefined || identityOf(database.path) !== database.identity) return true
+    if (wal !== undefined && identityOf(wal.path) !== wal.identity && sizeOf(wal.path) > 0) return false
+    return stateOf(this.#path) === this.#lostState
+  }
+
+  #look(): FileChange | undefined {
+    for (const file of this.#files) {
+      const identity = identityOf(file.path)
+      if (identity === file.identity) continue
+      if (file.identity !== undefined) {
+        disownFile(this.#files[0]?.identity)
+        this.#lostState = stateOf(this.#path)
+        return { file: file.path, change: identity === undefined ? 'deleted' : 'replaced' }
+      }
+      file.identity = identity
+    }
+    return undefined
+  }
+}
+
+const missingIsUndefined = { throwIfNoEntry: false } as const
+const noFolder = { mtimeMs: Number.NaN, ctimeMs: Number.NaN, ino: Number.NaN }
+
+function sizeOf(path: string): number {
+  return statSync(path, missingIsUndefined)?.size ?? 0
+}
+
+function stateOf(path: string): string {
+  const stats = statSync(path, missingIsUndefined)
+  return `${stats?.size} ${stats?.mtimeMs}`
+}
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    // It was there a moment ago: that it is gone is for the first look to say.
+    return path
+  }
+}
+
+/** Inodes exceed 2^53 on some file systems. One that is open is not given to a new file. */
+function identityOf(path: string): string | undefined {
+  const stats: BigIntStats | undefined = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`
+}

@@ -1,0 +1,65 @@
+/**
+ * Notices that the files of an open database were deleted or replaced, before a write is acknowledged. SQLite itself does
+ * not: it goes on in files that have no name any more, and what it writes there is lost with the process.
+ *
+ * @module
+ */
+import type { Connector, FileChange } from './connector.ts'
+import { FileReplacedError } from './errors.ts'
+import type { Clock } from './lock-wait.ts'
+
+/**
+ * A look after each write is what acknowledges it. The one before, so that next to nothing gets into lost files, is spared
+ * if the last was so short ago.
+ */
+const freshMs = 5
+
+/**
+ * The one guard of a storage. Once it has found a change, everything is refused.
+ *
+ * One gap is left: the process that deletes the WAL has copied it into the database before, and what is committed in
+ * between, within milliseconds, is acknowledged. See `let-go.ts` for what becomes of that.
+ */
+export class FileGuard {
+  readonly #connector: Connector
+  readonly #clock: Clock
+  readonly #onLost: (error: FileReplacedError) => void
+  #lost: FileChange | undefined
+  #lookedAtMs = Number.NEGATIVE_INFINITY
+
+  /** @param onLost Called once, when the change is found. */
+  constructor(connector: Connector, clock: Clock, onLost: (error: FileReplacedError) => void) {
+    this.#connector = connector
+    this.#clock = clock
+    this.#onLost = onLost
+  }
+
+  /** Takes the files that the writer has just opened for the right ones. */
+  adopt(): void {
+    this.#connector.fileWatch?.adopt()
+  }
+
+  /** @throws {FileReplacedError} If a change was found before. */
+  assertIntact(): void {
+    if (this.#lost !== undefined) throw new FileReplacedError(this.#connector.location, this.#lost)
+  }
+
+  /** @throws {FileReplacedError} If the files were deleted or replaced; nothing was written to them yet. */
+  beforeWrite(): void {
+    this.assertIntact()
+    if (this.#clock.now() - this.#lookedAtMs >= freshMs) this.look()
+  }
+
+  /** @throws {FileReplacedError} If the files were deleted or replaced: what was committed just now may not be in them. */
+  look(): void {
+    this.assertIntact()
+    const { fileWatch, location } = this.#connector
+    if (fileWatch === undefined) return
+    const change = fileWatch.change()
+    this.#lookedAtMs = this.#clock.now()
+    if (change === undefined) return
+    this.#lost = change
+    this.#onLost(new FileReplacedError(location, change))
+    this.assertIntact()
+  }
+}
