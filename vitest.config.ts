@@ -1,12 +1,26 @@
 /**
- * One configuration for the test suite on Node, Bun and Deno: where the tests are, and how `unbusy` resolves to source.
+ * One configuration for the test suite on Node, Bun and Deno: where the tests are, how `unbusy` resolves to source, and
+ * which files have the machine to themselves.
  *
  * @module
  */
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+const tests = readdirSync(at('./test'), { recursive: true, encoding: 'utf8' })
+  .map((path) => `test/${path.replaceAll('\\', '/')}`)
+  .filter((path) => path.endsWith('.test.ts'))
+
+/**
+ * The files that measure time or growth closely, and say so themselves with `@runs-alone` and the reason in their first
+ * comment. The others wait more than they work, so two of them at a time take little more than half as long.
+ */
+const alone = tests.filter((path) =>
+  readFileSync(at(path), 'utf8').split('*/', 1)[0]?.includes('@runs-alone'),
+)
 
 const config: ViteUserConfig = defineConfig({
   resolve: {
@@ -18,12 +32,28 @@ const config: ViteUserConfig = defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     // Bun cannot run the forks pool (oven-sh/bun#33593); on Deno the threads pool ends in unhandled rejections.
     pool: 'Bun' in globalThis ? 'threads' : 'forks',
     testTimeout: 30_000,
+    // Concurrent are only tests that mostly wait.
+    maxConcurrency: 20,
     hookTimeout: 30_000,
     reporters: ['default', at('./test/run/tally-reporter.ts')],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: tests.filter((path) => !alone.includes(path)),
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } },
+      },
+    ],
   },
 })
 

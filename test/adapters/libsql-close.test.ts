@@ -46,6 +46,36 @@ test('Connector.close() of libsql lets another engine have the file, and not ear
   expect(await rowsOf(await connect(other), 'select count(*) as n from t')).toEqual([{ n: 0 }])
 })
 
+test('Connector.close() of libsql keeps the file while another storage uses the connector', async () => {
+  const { path, connector, connection } = await walFile()
+  const shared = await connect(connector)
+  const other = nodeSqlite({ url: path })
+
+  await connection.close()
+  await connector.close?.()
+  await expect(connect(other)).rejects.toThrow('this process has it open with libsql')
+  await commitOne(shared, 'insert into t values (1)')
+  await shared.close()
+  await connector.close?.()
+
+  expect(filesOf(path)).toEqual(['test.db'])
+  expect(await rowsOf(await connect(other), 'select count(*) as n from t')).toEqual([{ n: 1 }])
+})
+
+test('Connector.close() of libsql keeps the file until a reader that was lent comes back', async () => {
+  const { path, connector, connection } = await walFile()
+  const reader = await connect(connector)
+  const other = nodeSqlite({ url: path })
+
+  await connection.close()
+  await connector.close?.()
+  await expect(connect(other)).rejects.toThrow('this process has it open with libsql')
+  await reader.close()
+
+  expect(filesOf(path)).toEqual(['test.db'])
+  expect(await rowsOf(await connect(other), 'select count(*) as n from t')).toEqual([{ n: 0 }])
+})
+
 test('Connector.close() of libsql lets the connector be used again', async () => {
   const { path, connector, connection } = await walFile()
   await connection.close()

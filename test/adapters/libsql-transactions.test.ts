@@ -150,7 +150,12 @@ describe('LibsqlConnection', () => {
       close: () => void calls.push('close'),
     }
     const settings = { integers: 'auto', maxCachedStatements: 0 } as const
-    const connection = new LibsqlConnection(client, settings, async () => {})
+    const connection = new LibsqlConnection(
+      client,
+      settings,
+      async () => {},
+      async () => {},
+    )
 
     await connection.begin('immediate')
     await expect(connection.rollback()).rejects.toThrow('disk I/O error')

@@ -1,4 +1,8 @@
-/** C3: an AbortSignal ends the wait for the lock, until BEGIN. */
+/**
+ * C3: an AbortSignal ends the wait for the lock, until BEGIN.
+ *
+ * @runs-alone it measures how soon a wait ends
+ */
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { type ContractCase, describeContract } from './case.ts'

@@ -40,10 +40,18 @@ export interface ContractCase {
   readonly timeoutMs?: number
 }
 
-/** Runs the cases over every connector of this runtime. */
-export function describeContract(title: string, cases: readonly ContractCase[]): void {
+/**
+ * Runs the cases over every connector of this runtime.
+ *
+ * @param suite `describe.concurrent` for cases that mostly wait, and measure no time.
+ */
+export function describeContract(
+  title: string,
+  cases: readonly ContractCase[],
+  suite: (name: string, factory: () => void) => unknown = describe,
+): void {
   for (const connector of connectorNames) {
-    describe(`${title} on ${runtime} with ${connector}`, () => {
+    suite(`${title} on ${runtime} with ${connector}`, () => {
       for (const { name, run, not, timeoutMs } of cases) {
         const reason = not?.[connector]
         if (reason !== undefined) it.skip(`${name} (not here: ${reason})`, () => {})

@@ -57,22 +57,21 @@ describeContract('close', [
       const storage = await context.open({ drainTimeoutMs: 50 })
       await createNotes(storage.db)
       const queued: Promise<Error>[] = []
+      const late = Promise.withResolvers<Error>()
 
       const error = await rejection(
         storage.write(async (trx) => {
           await addNote(trx, 'revoked')
           queued.push(rejection(addNote(storage.db, 'queued')), rejection(storage.write(async () => {})))
-          expect(await storage.close()).toEqual({
-            ...nothingLost,
-            rejectedWrites: 2,
-            revokedTransactions: 1,
-          })
-          expect(await rejection(notes(trx))).toBeInstanceOf(StorageClosedError)
+          await storage.close()
+          late.resolve(rejection(notes(trx)))
           await addNote(trx, 'too late')
         }),
       )
 
       expect(error).toBeInstanceOf(StorageClosedError)
+      expect(await storage.close()).toEqual({ ...nothingLost, rejectedWrites: 2, revokedTransactions: 1 })
+      expect(await late.promise).toBeInstanceOf(StorageClosedError)
       for (const each of queued) expect(await each).toBeInstanceOf(StorageClosedError)
       expect(await databaseFiles(context)).toEqual(['case.db'])
       expect(await committed(context)).toEqual([])
@@ -84,15 +83,39 @@ describeContract('close', [
       const storage = await context.open({ drainTimeoutMs: 50 })
       await createNotes(storage.db)
 
+      const swallowed = Promise.withResolvers<void>()
+
       const error = await rejection(
         storage.write(async (trx) => {
           await addNote(trx, 'revoked')
           await storage.close()
-          await addNote(trx, 'too late').catch(() => {})
+          await addNote(trx, 'too late').catch(() => swallowed.resolve())
         }),
       )
 
       expect(error).toBeInstanceOf(StorageClosedError)
+      await swallowed.promise
+      expect(await committed(context)).toEqual([])
+    },
+  },
+  {
+    name: 'C15 a transaction whose callback never ends is rejected when close() takes its writer back',
+    async run(context) {
+      const storage = await context.open({ drainTimeoutMs: 50 })
+      await createNotes(storage.db)
+      const begun = Promise.withResolvers<void>()
+      const stuck = rejection(
+        storage.write(async (trx) => {
+          await addNote(trx, 'stuck')
+          begun.resolve()
+          await new Promise(() => {})
+        }),
+      )
+      await begun.promise
+
+      expect(await storage.close()).toEqual({ ...nothingLost, revokedTransactions: 1 })
+
+      expect(await stuck).toBeInstanceOf(StorageClosedError)
       expect(await committed(context)).toEqual([])
     },
   },

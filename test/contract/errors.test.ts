@@ -142,7 +142,7 @@ const cases: ContractCase[] = failings.map(({ what, code, extendedResultCode, me
     for (const error of [alone, inside]) {
       const isConstraint = code.startsWith('SQLITE_CONSTRAINT')
       expect(error).toMatchObject({
-        name: isConstraint ? 'ConstraintError' : 'SqliteError',
+        name: isConstraint ? 'ConstraintError' : code === 'SQLITE_FULL' ? 'DatabaseFullError' : 'SqliteError',
         message: `${code}: ${message}`,
         code,
         resultCode: extendedResultCode & 0xff,

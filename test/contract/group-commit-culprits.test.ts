@@ -137,7 +137,7 @@ const culprits: readonly Culprit[] = [
     name: 'a disk that is full',
     setup: ['create table big (bytes)', 'pragma max_page_count = 60'],
     write: 'insert into big values (zeroblob(1000000))',
-    error: { name: 'SqliteError', code: 'SQLITE_FULL', resultCode: 13 },
+    error: { name: 'DatabaseFullError', code: 'SQLITE_FULL', resultCode: 13 },
     largestGroup: 6,
     leftover: 'select count(*) as n from big',
   },

@@ -41,7 +41,15 @@ const badOptions: readonly BadOption[] = [
     ConfigError,
     'integerBinding must be one of integer, driver: current value is real',
   ],
+  [{ checkpointWalBytes: 0 }, RangeError, 'checkpointWalBytes must be an integer >= 1: current value is 0'],
+  [
+    { checkpoint: 'truncate' },
+    ConfigError,
+    'checkpoint must be one of auto, passive, off: current value is truncate',
+  ],
   [{ onConnection: 'sql' }, ConfigError, 'onConnection must be a function'],
+  [{ transactionWarnMs: 0 }, RangeError, 'transactionWarnMs must be >= 1, or Infinity: current value is 0'],
+  [{ maxTransactionMs: Number.NaN }, RangeError, 'maxTransactionMs must be >= 1, or Infinity'],
   [{ onWarning: 'sql' }, ConfigError, 'onWarning must be a function'],
   [{ pragmas: { 'Cache Size': 1 } }, ConfigError, 'its name must be lower-case letters and underscores'],
   [

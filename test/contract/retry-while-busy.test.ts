@@ -1,4 +1,8 @@
-/** C3 for code with a connection of its own: retryWhileBusy waits like the library, and decides by result code. */
+/**
+ * C3 for code with a connection of its own: retryWhileBusy waits like the library, and decides by result code.
+ *
+ * @runs-alone it measures how still the event loop stands
+ */
 import { LockTimeoutError, resultCodeOf, retryWhileBusy } from 'unbusy'
 import { expect } from 'vitest'
 import { type CaseContext, type ContractCase, describeContract } from './case.ts'

@@ -1,4 +1,8 @@
-/** C1: opening a settled database needs no write lock. */
+/**
+ * C1: opening a settled database needs no write lock.
+ *
+ * @runs-alone it measures how long an opening takes
+ */
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { type ContractCase, describeContract } from './case.ts'

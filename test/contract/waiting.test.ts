@@ -1,4 +1,8 @@
-/** C3: waiting for the lock of another process leaves the event loop free, within one budget. */
+/**
+ * C3: waiting for the lock of another process leaves the event loop free, within one budget.
+ *
+ * @runs-alone it measures how still the event loop stands
+ */
 import { LockTimeoutError, type Storage } from 'unbusy'
 import { expect } from 'vitest'
 import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from './case.ts'

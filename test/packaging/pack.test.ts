@@ -74,6 +74,9 @@ describe.skipIf(!onNode)(title, () => {
     const output = await project.run('node', 'app.ts')
 
     expect(JSON.parse(output)).toEqual({ connector: 'better-sqlite3', note: { id: 1, text: 'kept' } })
+    expect(await project.run('npx', '--no-install', 'unbusy', 'doctor', 'app.db')).toMatch(
+      /^Nothing is wrong\./m,
+    )
     expect(await project.filesLike('app.db')).toEqual(['app.db'])
   })
 
@@ -85,6 +88,9 @@ describe.skipIf(!onNode)(title, () => {
     const output = await project.run('bun', 'app.ts')
 
     expect(JSON.parse(output)).toEqual({ connector: 'bun-sqlite', note: { id: 1, text: 'kept' } })
+    expect(await project.run('bunx', '--bun', 'unbusy', 'doctor', 'app.db')).toMatch(
+      /SQLite \S+ \(of bun-sqlite\)/,
+    )
     expect(await project.filesLike('app.db')).toEqual(['app.db'])
   })
 

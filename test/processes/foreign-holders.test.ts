@@ -1,6 +1,8 @@
 /**
  * C3: programs in other languages hold the lock. On Node only: every holder is a process of its own anyway. Where a
  * program is missing, its test is skipped and says so.
+ *
+ * @runs-alone it measures how still the event loop stands
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

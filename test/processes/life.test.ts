@@ -53,6 +53,22 @@ describe.each(connectorNames)(`a process on ${runtime} with %s`, (connector) => 
     expect(await peerQuery(path, ['select text from note'])).toEqual([{ text: 'pending' }])
   })
 
+  // The timer is the core's, so one connector shows it.
+  it.runIf(connector === connectorNames[0])(
+    'C15 ends by itself with a transaction open that is watched',
+    async () => {
+      const { path, run } = await start(connector, 'begun')
+
+      const program = run()
+      expect(await program.next()).toBe('begun')
+      const saidAt = performance.now()
+
+      expect(await program.ended).toBe(0)
+      expect(performance.now() - saidAt).toBeLessThan(4_000)
+      expect(await peerQuery(path, ['select count(*) as n from note'])).toEqual([{ n: 0 }])
+    },
+  )
+
   it('C15 is ended by SIGTERM as if there were no storage: nobody listens for it', async () => {
     const { run } = await start(connector, 'signal')
 

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { type EventEmitter, once } from 'node:events'
+import process from 'node:process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +25,8 @@ export interface ProgramTarget {
   readonly runtime: RuntimeName
   readonly connector: ConnectorName
   readonly path: string
+  /** No file may grow beyond so many blocks of 512 bytes; the test may lift this limit later. */
+  readonly fileBlocks?: number
 }
 
 /** A program that runs. Disposing of it kills it, if it still runs. */
@@ -36,23 +39,43 @@ export interface Program extends AsyncDisposable {
   kill(signal?: NodeJS.Signals): void
   /** Resolves when it ended: with its exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
+  /** Of a process. */
+  readonly pid?: number | undefined
 }
 
 /** Starts `test/processes/<name>.ts`; its arguments are the connector, the path and what follows. */
 export function startProgram(
   name: string,
-  { runtime, connector, path }: ProgramTarget,
+  { runtime, connector, path, fileBlocks }: ProgramTarget,
   ...args: readonly string[]
 ): Program {
+  const [program = '', ...leading] = [...limiting(fileBlocks), binary(runtime)]
   const child = spawn(
-    binary(runtime),
-    [...leadingArguments[runtime], fileOf(name), connector, path, ...args],
+    program,
+    [...leading, ...leadingArguments[runtime], fileOf(name), connector, path, ...args],
     {
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
       stdio: ['pipe', 'pipe', 'pipe'],
     },
   )
-  return talkTo(`${name} on ${runtime}`, child, (signal) => child.kill(signal))
+  const talk = talkTo(`${name} on ${runtime}`, child, (signal) => sendSignal(child, signal))
+  return Object.assign(talk, { pid: child.pid })
+}
+
+/** By its id: after `child.kill()` Deno takes the child for dead, whatever it does about the signal. */
+function sendSignal({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended in this moment.
+  }
+}
+
+/** Node and Bun ignore SIGXFSZ by themselves; Deno does as it was started, and would be killed. */
+function limiting(fileBlocks: number | undefined): readonly string[] {
+  if (fileBlocks === undefined) return []
+  return ['sh', '-c', `trap '' XFSZ; ulimit -S -f ${fileBlocks}; exec "$@"`, 'sh']
 }
 
 /** Starts the same in a worker thread of this process, which must be Node. */

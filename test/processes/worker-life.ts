@@ -34,6 +34,13 @@ const deeds: Readonly<Record<string, () => Promise<void>>> = {
     void db.insertInto('note').values({ text: 'pending' }).execute()
     say('pending')
   },
+  /** Leaves a transaction open, which is watched. */
+  async begun() {
+    const { db } = await open()
+    const trx = await db.startTransaction().execute()
+    await trx.insertInto('note').values({ text: 'begun' }).execute()
+    say('begun')
+  },
   /** Waits for a signal. */
   async signal() {
     await use(await open(), 'signal')

@@ -1,6 +1,6 @@
 /** Which SQLite versions have the WAL-reset bug: https://www.sqlite.org/changes.html, 3.51.3 and its backports. */
 import { describe, expect, it } from 'vitest'
-import { hasWalResetBug } from '../../src/engine-version.ts'
+import { hasNoopCheckpoint, hasWalResetBug } from '../../src/engine-version.ts'
 
 const affected = [
   '3.7.0',
@@ -34,5 +34,15 @@ describe('hasWalResetBug', () => {
 
   it.each(sound)('SQLite %s does not have it', (version) => {
     expect(hasWalResetBug(version)).toBe(false)
+  })
+})
+
+describe('hasNoopCheckpoint', () => {
+  it.each(['3.44.6', '3.45.1', '3.50.7'])('SQLite %s takes NOOP for PASSIVE', (version) => {
+    expect(hasNoopCheckpoint(version)).toBe(false)
+  })
+
+  it.each(['3.51.0', '3.51.3', '3.54.1', '4.0.0'])('SQLite %s has it', (version) => {
+    expect(hasNoopCheckpoint(version)).toBe(true)
   })
 })

@@ -1,3 +1,8 @@
+/**
+ * The order of the lanes (contract C7).
+ *
+ * @runs-alone it measures how time grows
+ */
 import fc from 'fast-check'
 import { seededRandom, testClock } from 'unbusy/testing'
 import { describe, expect, it } from 'vitest'

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { openStorage } from 'unbusy'
-import { describe, expect, it } from 'vitest'
-import { MigrationLock, migrationLockTable } from '../../src/migration-lock.ts'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { MigrationLock, migrationLockTable, migrationLockTimes } from '../../src/migration-lock.ts'
 import type { AnyDatabase } from '../contract/case.ts'
 import { firstConnector } from './pool.ts'
 
@@ -20,6 +20,22 @@ async function withHandle(
     },
   })
   await storage.db.connection().execute((handle) => work(handle, () => renewals))
+}
+
+/** A lock row of another process. */
+function foreignRow(handle: Kysely<AnyDatabase>, expiresAtMs: number): Promise<unknown> {
+  const table = sql.table(migrationLockTable)
+  return sql`insert into ${table} (name, owner, expires_at) values ('test', 'another', ${expiresAtMs})`.execute(
+    handle,
+  )
+}
+
+/** From now on the wall clock is hours ahead or behind, another way at each look. */
+function jumpingDate(): void {
+  const realNow = Date.now
+  let looks = 0
+  const spy = vi.spyOn(Date, 'now').mockImplementation(() => realNow() + ((++looks % 3) - 1) * 3 * 3_600_000)
+  onTestFinished(() => spy.mockRestore())
 }
 
 async function until(isMet: () => boolean): Promise<void> {
@@ -61,5 +77,53 @@ describe('MigrationLock', () => {
       await new Promise((resolve) => setTimeout(resolve, 30))
       expect(renewals()).toBe(renewed)
     })
+  })
+
+  it('takes over from an owner that is dead, whose clock was hours ahead', async () => {
+    await withHandle(async (handle) => {
+      const quick = { leaseMs: 600, renewEveryMs: 20, watchMs: 400 }
+      const first = new MigrationLock(handle, 'test', quick)
+      await first.acquire()
+      await first.release()
+      await foreignRow(handle, Date.now() + 3 * 3_600_000)
+      const second = new MigrationLock(handle, 'test', quick)
+
+      await second.acquire()
+
+      await second.release()
+    })
+  })
+
+  it('is not taken from an owner that renews it while the wall clock jumps', async () => {
+    await withHandle(async (handle) => {
+      const lock = new MigrationLock(handle, 'test', times)
+      await lock.acquire()
+      await lock.release()
+      // Long over, by a clock that is ahead.
+      const expiresAtMs = Date.now() - 10_000
+      await foreignRow(handle, expiresAtMs)
+      jumpingDate()
+      let isTaken = false
+      const acquired = new MigrationLock(handle, 'test', times).acquire().then(() => {
+        isTaken = true
+      })
+
+      const table = sql.table(migrationLockTable)
+      for (let renewal = 1; renewal <= 3; renewal++) {
+        await new Promise((resolve) => setTimeout(resolve, 200))
+        await sql`update ${table} set expires_at = ${expiresAtMs + renewal} where owner = 'another'`.execute(
+          handle,
+        )
+      }
+      expect(isTaken).toBe(false)
+      await sql`delete from ${table}`.execute(handle)
+      await acquired
+    })
+  })
+
+  it('watches for several renewals before it takes over', () => {
+    const { leaseMs, renewEveryMs, watchMs } = migrationLockTimes
+    expect(watchMs).toBeGreaterThanOrEqual(3 * renewEveryMs)
+    expect(leaseMs).toBeGreaterThan(watchMs)
   })
 })

@@ -1,10 +1,10 @@
 import { getEventListeners } from 'node:events'
-import { LockTimeoutError, StorageClosedError, systemClock } from 'unbusy'
+import { type Connector, LockTimeoutError, StorageClosedError, systemClock } from 'unbusy'
 import { describe, expect, it } from 'vitest'
 import { collectGarbage } from '../../adapters/_libsql-garbage.ts'
 import type { WriteQueue } from '../../src/write-queue.ts'
 import { rejection } from '../contract/note.ts'
-import { openPool, type TestPool } from './pool.ts'
+import { firstConnector, openPool, type TestPool } from './pool.ts'
 
 const nothing = async (): Promise<void> => {}
 
@@ -116,6 +116,26 @@ describe('WriteQueue', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('asks once for a unit whose budget is over before the turn in which it is asked for', async () => {
+    let goOn = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const nextTurn = (): Promise<void> => held.then(turn)
+    const connector: Connector = Object.assign(Object.create(await firstConnector(':memory:')), { nextTurn })
+    const { pool, clock } = await openPool({ connector })
+    const write = (lockTimeoutMs: number): Promise<unknown> =>
+      pool.queue.write(pool.startWait({ lockTimeoutMs }), [])
+    // A group: the queue yields before it goes on.
+    await Promise.all([write(1_000), write(1_000)])
+
+    const late = write(0)
+    await clock.advance(1)
+    goOn()
+
+    await late
+  })
+
   it('drops a unit whose signal aborts, and takes its listener off', async () => {
     const test = await openPool()
     const { pool } = test
@@ -168,7 +188,7 @@ describe('WriteQueue', () => {
 
     const abandoned = pool.queue.abandon()
 
-    expect(lease.writer.inTransaction).toBe(false)
+    expect(lease.connection.inTransaction).toBe(false)
     expect(await abandoned).toEqual({ rejectedWrites: 0, revokedTransactions: 1 })
     expect(await waiting).toBe(error)
     expect(await rejection(lease.use(nothing))).toBe(error)

@@ -1,0 +1,80 @@
+/** Whether the files of a database are still there is seen with one `stat`, however soon a change follows on another. */
+import { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { watchFiles } from '../../adapters/_file-watch.ts'
+import type { FileWatch } from '../../src/connector.ts'
+import { temporaryFolder } from './_local.ts'
+
+function watch(path: string): FileWatch {
+  const files = watchFiles({ path, isInMemory: false })
+  if (files === undefined) throw new Error('A file has files')
+  files.adopt()
+  return files
+}
+
+function make(path: string, ...suffixes: readonly string[]): void {
+  for (const suffix of suffixes) writeFileSync(`${path}${suffix}`, suffix)
+}
+
+test('files that appear are taken for the right ones, and are missed from then on', () => {
+  const path = join(temporaryFolder(), 'test.db')
+  make(path, '')
+  const files = watch(path)
+  expect(files.change()).toBeUndefined()
+  make(path, '-wal', '-shm', '.neighbour')
+  expect(files.change()).toBeUndefined()
+  unlinkSync(`${path}.neighbour`)
+  expect(files.change()).toBeUndefined()
+
+  renameSync(`${path}-shm`, `${path}-shm.away`)
+  expect(files.change()).toEqual({ file: `${path}-shm`, change: 'deleted' })
+  renameSync(`${path}-shm.away`, `${path}-shm`)
+  expect(files.change()).toBeUndefined()
+  make(path, '-new')
+  renameSync(`${path}-new`, path)
+  expect(files.change()).toEqual({ file: path, change: 'replaced' })
+})
+
+test('a change within the same tick of the file system as the one before is seen', () => {
+  const folder = temporaryFolder()
+  for (let round = 0; round < 50; round++) {
+    const path = join(folder, `${round}.db`)
+    make(path, '', '-wal', '-shm')
+    const files = watch(path)
+    expect(files.change()).toBeUndefined()
+    unlinkSync(`${path}-wal`)
+    expect(files.change()).toEqual({ file: `${path}-wal`, change: 'deleted' })
+  }
+})
+
+test('behind a symbolic link, the files beside the target are watched', () => {
+  const folder = temporaryFolder()
+  mkdirSync(join(folder, 'target'))
+  const target = join(folder, 'target', 'real.db')
+  make(target, '', '-wal')
+  const link = join(folder, 'link.db')
+  symlinkSync(target, link)
+  const files = watch(link)
+  expect(files.change()).toBeUndefined()
+
+  unlinkSync(`${target}-wal`)
+
+  expect(files.change()).toEqual({ file: `${target}-wal`, change: 'deleted' })
+})
+
+test('a folder that is gone', () => {
+  const folder = join(temporaryFolder(), 'folder')
+  mkdirSync(folder)
+  const path = join(folder, 'test.db')
+  make(path, '')
+  const files = watch(path)
+
+  renameSync(folder, `${folder}.away`)
+
+  expect(files.change()).toEqual({ file: path, change: 'deleted' })
+})
+
+test(':memory: has none', () => {
+  expect(watchFiles({ path: ':memory:', isInMemory: true })).toBeUndefined()
+})

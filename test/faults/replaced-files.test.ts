@@ -1,0 +1,214 @@
+/**
+ * The database, its `-wal` or its `-shm` is deleted or replaced while it is open: no write is acknowledged that goes to a
+ * file which nobody finds any more.
+ *
+ * @module
+ */
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { sql } from 'kysely'
+import { type Clock, FileReplacedError, OpenError, type Storage, systemClock } from 'unbusy'
+import { expect } from 'vitest'
+import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from '../contract/case.ts'
+import { notes, rejection } from '../contract/note.ts'
+import { until } from '../contract/together.ts'
+import { storedNotes, stranger, strangerOfOld } from './stranger.ts'
+import { createNotes, writeAll } from './write-kinds.ts'
+
+type Deed = (path: string) => unknown
+
+/** A storage whose files are lost waits for others to be gone before it closes them; here nobody else is there. */
+const impatient: Clock = {
+  ...systemClock,
+  schedule: (delayMs, callback) => systemClock.schedule(delayMs / 20, callback),
+}
+
+/** Opens a storage, stores a note of each kind, and reads once: all three files are there and in use. */
+async function openInUse({ open }: CaseContext): Promise<Storage<AnyDatabase>> {
+  const storage = await open({ clock: impatient })
+  await createNotes(storage)
+  const { acknowledged, attempted } = await writeAll(storage)
+  expect(acknowledged).toBe(attempted)
+  expect(await notes(storage.db)).toHaveLength(acknowledged)
+  return storage
+}
+
+async function expectRefusal(storage: Storage<AnyDatabase>, file: string, change: string): Promise<void> {
+  const { acknowledged, errors } = await writeAll(storage)
+  expect(acknowledged).toBe(0)
+  for (const error of errors) expect(error).toBeInstanceOf(FileReplacedError)
+  for (const error of errors) expect(error).toMatchObject({ file, change })
+  expect(await rejection(notes(storage.db))).toBeInstanceOf(FileReplacedError)
+  const stream = storage.db.selectFrom('note').selectAll().stream()[Symbol.asyncIterator]()
+  expect(await rejection(stream.next())).toBeInstanceOf(FileReplacedError)
+}
+
+/** SQLite takes us for gone, as closing the file has dropped our locks, and deletes the WAL. */
+async function readByFs(path: string): Promise<void> {
+  readFileSync(path)
+  await strangerOfOld(path)
+}
+
+function replace(file: string): void {
+  writeFileSync(`${file}.other`, '')
+  renameSync(`${file}.other`, file)
+}
+
+const deeds: readonly (readonly [name: string, deed: Deed, suffix: string, change: string])[] = [
+  ['this process reads it with fs, and another opens and closes it', readByFs, '-wal', 'deleted'],
+  ['the -wal is deleted', (path) => unlinkSync(`${path}-wal`), '-wal', 'deleted'],
+  ['the -wal is replaced', (path) => replace(`${path}-wal`), '-wal', 'replaced'],
+  ['the -shm is deleted', (path) => unlinkSync(`${path}-shm`), '-shm', 'deleted'],
+  ['the database is deleted', (path) => unlinkSync(path), '', 'deleted'],
+  ['another file is moved over the database', replace, '', 'replaced'],
+]
+
+/**
+ * What another process finds. With libSQL on Bun a connection may outlive its close(): while it copies its WAL, the file
+ * is short for a moment.
+ */
+async function audit(path: string): Promise<Record<string, unknown> | undefined> {
+  const sql = 'select count(*) as n, (select * from pragma_integrity_check) as ok from note'
+  let rows: Record<string, unknown>[] = []
+  await until(async () => {
+    rows = await stranger(path, sql).catch(() => [])
+    return rows.length > 0
+  })
+  return rows[0]
+}
+
+const refusals: readonly ContractCase[] = deeds.map(([name, deed, suffix, change]) => ({
+  name: `${name}: writes and reads reject with FileReplacedError, and what was acknowledged before is there`,
+  async run(context) {
+    const { path } = context
+    const storage = await openInUse(context)
+    const stored = (await notes(storage.db)).length
+
+    await deed(path)
+
+    await expectRefusal(storage, `${path}${suffix}`, change)
+    const report = await storage.close()
+    expect(report.rejectedWrites).toBe(0)
+    if (suffix === '') return
+    // A rejected write may be stored, as after a lost answer; one that was acknowledged must be.
+    const row = await audit(path)
+    expect(row).toMatchObject({ ok: 'ok' })
+    const found = Number(row?.n)
+    expect(found).toBeGreaterThanOrEqual(stored)
+    const reopened = await context.open()
+    expect(await notes(reopened.db)).toHaveLength(found)
+    expect((await writeAll(reopened)).errors).toEqual([])
+  },
+}))
+
+const others: readonly ContractCase[] = [
+  {
+    name: 'a transaction that was open meanwhile cannot commit, and nothing of it is stored',
+    async run(context) {
+      const storage = await openInUse(context)
+      const before = (await notes(storage.db)).length
+      // From here on reads go to the writer.
+      await sql`create temp table here (a)`.execute(storage.db)
+
+      const error = await rejection(
+        storage.write(async (trx) => {
+          await sql`insert into note (text) values ('lost')`.execute(trx)
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          unlinkSync(`${context.path}-wal`)
+        }),
+      )
+
+      expect(error).toBeInstanceOf(FileReplacedError)
+      expect(await rejection(notes(storage.db))).toBeInstanceOf(FileReplacedError)
+      await storage.close()
+      expect(await storedNotes(context.path)).toBe(before)
+    },
+  },
+  {
+    name: 'buffers keep what they could not write, and close() gives up at once',
+    async run(context) {
+      const storage = await openInUse(context)
+      const errors: unknown[] = []
+      const rows = storage.append({ table: 'note', onError: (error: unknown) => errors.push(error) })
+      for (let index = 0; index < 30; index++) rows.push({ text: `row ${index}` })
+      unlinkSync(`${context.path}-wal`)
+
+      const startedAtMs = performance.now()
+      const report = await storage.close()
+
+      expect(errors[0]).toBeInstanceOf(FileReplacedError)
+      expect(report.unwrittenRows).toBe(30)
+      // Another try would be the same: the default of drainTimeoutMs is a minute.
+      expect(performance.now() - startedAtMs).toBeLessThan(10_000)
+    },
+  },
+  {
+    name: 'a second storage of the process has to be closed too before the file is opened again',
+    async run(context) {
+      const first = await openInUse(context)
+      const second = await context.open({ clock: impatient })
+      expect((await writeAll(second)).errors).toEqual([])
+      await readByFs(context.path)
+      await expectRefusal(first, `${context.path}-wal`, 'deleted')
+      await first.close()
+
+      const error = await rejection(context.open())
+      await second.close()
+
+      // It would share the -shm that is lost with the connections of the second.
+      expect(error).toBeInstanceOf(OpenError)
+      expect(error.message).toMatch(/close every storage on it first, or start the process anew$/)
+      const reopened = await context.open()
+      expect((await writeAll(reopened)).errors).toEqual([])
+    },
+  },
+  {
+    name: 'what others write after the files went is not overwritten by what this process still holds',
+    async run({ open, path }) {
+      const storage = await open()
+      await createNotes(storage)
+      await sql`pragma wal_checkpoint(truncate)`.execute(storage.db)
+      // In the WAL alone.
+      expect((await writeAll(storage)).errors).toEqual([])
+      unlinkSync(`${path}-wal`)
+      unlinkSync(`${path}-shm`)
+      expect((await writeAll(storage)).acknowledged).toBe(0)
+      const theirs = `with recursive n(i) as (select 1 union all select i + 1 from n where i < 300)
+        insert into note (text) select 'theirs' || hex(zeroblob(200)) from n`
+      await stranger(path, theirs)
+
+      await storage.close()
+
+      const counts = "select count(*) as n, sum(text like 'theirs%') as theirs from note"
+      expect(await stranger(path, counts)).toEqual([{ n: 300, theirs: 300 }])
+      expect(await stranger(path, 'pragma integrity_check')).toEqual([{ integrity_check: 'ok' }])
+      expect(await rejection(open())).toBeInstanceOf(OpenError)
+    },
+  },
+  {
+    name: 'nothing is noticed where nothing is lost: other files come and go, checkpoints, other journal modes',
+    async run(context) {
+      // Without a read: SQLite leaves WAL mode only where nobody else has the file open.
+      const storage = await context.open()
+      await createNotes(storage)
+      for (const statement of [
+        'pragma journal_mode = delete',
+        'pragma journal_mode = wal',
+        'pragma wal_checkpoint(truncate)',
+        'vacuum',
+      ]) {
+        writeFileSync(`${context.path}.neighbour`, statement)
+        await sql.raw(statement).execute(storage.db)
+        unlinkSync(`${context.path}.neighbour`)
+        expect((await writeAll(storage)).errors).toEqual([])
+      }
+      await notes(storage.db)
+      await stranger(context.path, "insert into note (text) values ('of another process')")
+      expect((await writeAll(storage)).errors).toEqual([])
+      const inMemory = await context.openInMemory()
+      await createNotes(inMemory)
+      expect((await writeAll(inMemory)).errors).toEqual([])
+    },
+  },
+]
+
+describeContract('replaced files', [...refusals, ...others])
