@@ -28,9 +28,15 @@ function createContext(): AsyncContext | undefined {
     // Not an import: bundlers and runtimes without the module must still load this file.
     const hooks = scope.process?.getBuiltinModule?.('node:async_hooks') as AsyncHooks | undefined
     if (hooks === undefined) return undefined
-    scope[key] = new hooks.AsyncLocalStorage()
-    // Node 22 tracks promises only from the first use on: entered later, a value would leak into the caller.
-    scope[key].enterWith(undefined)
+    const made = new hooks.AsyncLocalStorage()
+    try {
+      // Node 22 tracks promises only from the first use on: entered later, a value would leak into the caller.
+      made.enterWith(undefined)
+    } catch {
+      // workerd has the class, and of it no enterWith().
+      return undefined
+    }
+    scope[key] = made
   }
   const store = scope[key]
   return { get: () => store.getStore(), enter: (value) => store.enterWith(value) }

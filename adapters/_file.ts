@@ -53,12 +53,38 @@ export function openFile<T extends { close(): void }>(
   refuseOtherEngine(path, engine)
   const database = openOrExplain(path, open)
   try {
-    if (role === 'writer') assertWritable(path)
-    return { database, release: claimFile(path, engine) }
+    return { database, release: claimOpened(path, engine, role) }
   } catch (error) {
     database.close()
     throw error
   }
+}
+
+/**
+ * {@linkcode openFile} for a driver that opens with a promise.
+ *
+ * @throws {OpenError} If it cannot be opened.
+ */
+export async function openFileLater<T extends { close(): Promise<void> }>(
+  { path, isInMemory }: FileLocation,
+  engine: string,
+  open: (path: string) => Promise<T>,
+  role: Role = 'writer',
+): Promise<Opened<T>> {
+  if (isInMemory) return { database: await open(path), release: () => {} }
+  refuseOtherEngine(path, engine)
+  const database = await open(path).catch((cause) => explain(path, cause))
+  try {
+    return { database, release: claimOpened(path, engine, role) }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+function claimOpened(path: string, engine: string, role: Role): () => void {
+  if (role === 'writer') assertWritable(path)
+  return claimFile(path, engine)
 }
 
 /** The size of the WAL of a database, in bytes; 0 where there is none. */
@@ -78,9 +104,13 @@ function openOrExplain<T>(path: string, open: (path: string) => T): T {
   try {
     return open(path)
   } catch (cause) {
-    if (cause instanceof UnbusyError) throw cause
-    throw new OpenError(`Cannot open database ${path} as ${reasonOf(path, cause)}`, { cause })
+    return explain(path, cause)
   }
+}
+
+function explain(path: string, cause: unknown): never {
+  if (cause instanceof UnbusyError) throw cause
+  throw new OpenError(`Cannot open database ${path} as ${reasonOf(path, cause)}`, { cause })
 }
 
 /** Drivers say "unable to open database file" for each of these. Nothing here opens the file itself. */

@@ -13,9 +13,9 @@ import type {
   Statement,
   StatementResult,
 } from '../src/connector.ts'
-import { normalizeRows, type Row, type SqlValue } from '../src/values.ts'
-import type { LibsqlClient, LibsqlExecutor, LibsqlResultSet, LibsqlTransaction } from './_libsql-client.ts'
+import type { LibsqlClient, LibsqlExecutor, LibsqlTransaction } from './_libsql-client.ts'
 import { collectGarbage } from './_libsql-garbage.ts'
+import { readLibsqlRows } from './_libsql-rows.ts'
 
 /** Statements between two macrotasks: in microtasks alone no finalizer runs, and 100,000 of them hold 500 MB. */
 const statementsPerTurn = 50
@@ -68,7 +68,7 @@ export class LibsqlConnection implements Connection {
         await collectGarbage()
         await this.#nextTurn()
       }
-      if (result.columns.length > 0) return { rows: this.#readRows(result) }
+      if (result.columns.length > 0) return { rows: readLibsqlRows(result, this.#settings.integers) }
       const lastInsertRowid = await exactRowid(executor, result.lastInsertRowid)
       return { rows: [], changes: result.rowsAffected, lastInsertRowid }
     } finally {
@@ -135,15 +135,6 @@ export class LibsqlConnection implements Connection {
     if (this.#begun?.closed !== true) return
     this.#begun.close()
     this.#begun = undefined
-  }
-
-  #readRows({ columns, rows }: LibsqlResultSet): Row[] {
-    const read = rows.map((values) => {
-      const row: Row = {}
-      for (const [index, column] of columns.entries()) row[column] = values[index] as SqlValue
-      return row
-    })
-    return normalizeRows(read, true, this.#settings.integers) as Row[]
   }
 
   async #letFinalizersRun(): Promise<void> {

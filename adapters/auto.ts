@@ -6,8 +6,9 @@
 import type { DialectName } from '../src/config.ts'
 import type { Connector } from '../src/connector.ts'
 import { parseDatabaseUrl } from '../src/database-url.ts'
-import { ConfigError, UnsupportedError } from '../src/errors.ts'
+import { ConfigError } from '../src/errors.ts'
 import { openStorage as openWithConnector, type Storage, type StorageOptions } from '../src/index.ts'
+import type { D1Options } from './d1.ts'
 
 /** What decides which connector is used. */
 export interface ConnectorOptions {
@@ -17,7 +18,9 @@ export interface ConnectorOptions {
   readonly dialect?: DialectName
   /** The token of a libSQL server; the drivers of files have no use for it. */
   readonly authToken?: string
-  /** Passed on to the driver. */
+  /** How long a server may take to answer one request, in milliseconds. @default {15_000} */
+  readonly requestTimeoutMs?: number
+  /** Passed on to the driver; for `d1` it holds the binding, `{ database: env.DB }`, and `url` may be anything. */
   readonly driverOptions?: Readonly<Record<string, unknown>>
 }
 
@@ -29,8 +32,8 @@ const factories: Readonly<Record<DialectName, (options: ConnectorOptions) => Pro
   'node-sqlite': async (options) => (await import('./node-sqlite.ts')).nodeSqlite(options),
   'bun-sqlite': async (options) => (await import('./bun-sqlite.ts')).bunSqlite(options),
   libsql: async (options) => (await import('./libsql.ts')).libsql(options),
-  'libsql-web': notThereYet('libsql-web'),
-  d1: notThereYet('d1'),
+  'libsql-web': async (options) => (await import('./libsql-web.ts')).libsqlWeb(options),
+  d1: async ({ driverOptions }) => (await import('./d1.ts')).d1(driverOptions as unknown as D1Options),
 }
 
 /**
@@ -38,7 +41,6 @@ const factories: Readonly<Record<DialectName, (options: ConnectorOptions) => Pro
  * Node better-sqlite3 if it is installed, else node-sqlite. `dialect` overrides.
  *
  * @throws {ConfigError | RangeError} If an option cannot be used; nothing was opened.
- * @throws {UnsupportedError} If the dialect is not there yet.
  * @throws {OpenError} If the database or the driver's package cannot be opened; the message says what to do.
  * @throws {LockTimeoutError} If another process kept the file locked while it had to be created or switched to WAL.
  * @example
@@ -49,7 +51,7 @@ const factories: Readonly<Record<DialectName, (options: ConnectorOptions) => Pro
  * ```
  */
 export async function openStorage<DB>(options: AutoStorageOptions): Promise<Storage<DB>> {
-  const { url, dialect, authToken, driverOptions, ...rest } = options
+  const { url, dialect, authToken, requestTimeoutMs, driverOptions, ...rest } = options
   return openWithConnector<DB>({ ...rest, connector: await connectorFor(options) })
 }
 
@@ -57,7 +59,6 @@ export async function openStorage<DB>(options: AutoStorageOptions): Promise<Stor
  * The connector that {@linkcode openStorage} would use, for `new UnbusyDialect({ connector })`. Opens nothing.
  *
  * @throws {ConfigError} If the URL or the dialect cannot be used.
- * @throws {UnsupportedError} If the dialect is not there yet.
  * @example
  * ```ts
  * import { UnbusyDialect } from 'unbusy'
@@ -91,11 +92,5 @@ async function isBetterSqlite3Installed(): Promise<boolean> {
     return true
   } catch {
     return false
-  }
-}
-
-function notThereYet(name: DialectName): () => Promise<never> {
-  return async () => {
-    throw new UnsupportedError(`Cannot use dialect '${name}' as this version of unbusy does not have it yet`)
   }
 }

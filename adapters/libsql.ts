@@ -1,12 +1,12 @@
 /**
- * The connector of libSQL: local files and `:memory:` through `@libsql/client`, on Node, Bun and Deno.
+ * The connector of libSQL: local files, `:memory:` and servers through `@libsql/client`, on Node, Bun and Deno.
  *
  * @module
  */
 import { existsSync } from 'node:fs'
 import type { Connection, Connector } from '../src/connector.ts'
 import { parseDatabaseUrl } from '../src/database-url.ts'
-import { ConfigError, UnsupportedError } from '../src/errors.ts'
+import { ConfigError } from '../src/errors.ts'
 import { resultCodeOf } from '../src/result-code.ts'
 import { context } from './_context.ts'
 import { databaseFile } from './_database-file.ts'
@@ -15,13 +15,16 @@ import { watchFiles } from './_file-watch.ts'
 import { loadLibsql } from './_libsql-client.ts'
 import { LibsqlConnection } from './_libsql-connection.ts'
 import { collectGarbageUntil } from './_libsql-garbage.ts'
+import { libsqlServer } from './_libsql-remote.ts'
 
 /** Options of {@linkcode libsql}. */
 export interface LibsqlOptions {
-  /** A path, a `file:` URL or `:memory:`. */
+  /** A path, a `file:` URL, `:memory:`, or a `libsql:`, `https:`, `http:`, `wss:` or `ws:` URL of a server. */
   readonly url: string
-  /** The token of a remote database; a local one has no use for it. */
+  /** The token of a remote database; a local one has no use for it. It is in no error and no log. */
   readonly authToken?: string
+  /** How long a server may take to answer one request, in milliseconds. @default {15_000} */
+  readonly requestTimeoutMs?: number
   /** Passed to `createClient(config)`, such as `encryptionKey`. What the contract depends on is refused. */
   readonly driverOptions?: Readonly<Record<string, unknown>>
 }
@@ -35,7 +38,7 @@ const refusedOptions: readonly string[] = [...Object.keys(ownedOptions), 'url', 
  *
  * The package is loaded at the first connection; `openStorage` then rejects with {@linkcode OpenError} if it is missing.
  *
- * What libSQL does differently from SQLite's other drivers:
+ * What libSQL does differently from SQLite's other drivers, with a file:
  * - Text is cut at U+0000 when it is read.
  * - There is no iterator: a stream is read at once.
  * - Statements are finalized by the garbage collector alone, and SQLite keeps a closed connection until then. So closing
@@ -47,7 +50,6 @@ const refusedOptions: readonly string[] = [...Object.keys(ownedOptions), 'url', 
  *   every other driver, the end of the thread rolls back and gives the lock back.
  *
  * @throws {ConfigError} If `url` is not one of a database, or `driverOptions` has what the contract depends on.
- * @throws {UnsupportedError} If `url` is remote.
  * @example
  * ```ts
  * import { openStorage } from 'unbusy'
@@ -56,12 +58,9 @@ const refusedOptions: readonly string[] = [...Object.keys(ownedOptions), 'url', 
  * await using storage = await openStorage<Database>({ connector: libsql({ url: 'file:./app.db' }) })
  * ```
  */
-export function libsql({ url, driverOptions }: LibsqlOptions): Connector {
-  if (parseDatabaseUrl(url).kind === 'remote') {
-    throw new UnsupportedError(
-      'Cannot open a remote database with libsql as only files and :memory: are supported yet',
-    )
-  }
+export function libsql(options: LibsqlOptions): Connector {
+  const { url, driverOptions } = options
+  if (parseDatabaseUrl(url).kind === 'remote') return libsqlServer(options, { name: 'libsql', context })
   assertNotOwned(driverOptions)
   const location = locateFile(url, 'libsql')
   const fileWatch = watchFiles(location)

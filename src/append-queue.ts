@@ -39,8 +39,11 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
         held: this.#rows,
         write: async (part, context) => {
           const rows = part.map(({ value }) => value)
-          this.#duplicates += rows.length - (await insert(rows, context))
+          const inserted = await insert(rows, context)
+          // Without a key of their own no rows are the same: those that are stored already are these.
+          if (this.#idempotencyKey !== undefined) this.#duplicates += rows.length - inserted
         },
+        numberOf: ({ sequence }) => sequence,
         onRoom: () => this.#admit(),
         maxWaiting: Math.min(checkCount('maxBatch', options.maxBatch ?? 1_000, 1), this.#capacity),
         intervalMs: checkCount('intervalMs', options.intervalMs ?? 100, 1),

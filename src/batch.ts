@@ -5,8 +5,9 @@
  */
 import type { Compilable, CompiledQuery, KyselyPlugin, QueryResult } from 'kysely'
 import { InvalidStatementError, withCallerStack } from './errors.ts'
+import { writeStatements } from './ledger.ts'
 import type { ConnectionPool } from './pool.ts'
-import type { WaitOptions } from './pool-options.ts'
+import type { WriteOptions } from './pool-options.ts'
 import { throughPlugins } from './result-plugins.ts'
 import { assertStandsAlone } from './router.ts'
 import { type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
@@ -28,17 +29,18 @@ export async function runBatch<const Queries extends readonly BatchQuery[]>(
   pool: ConnectionPool,
   plugins: readonly KyselyPlugin[],
   queries: Queries,
-  options?: WaitOptions,
+  options?: WriteOptions,
 ): Promise<BatchResults<Queries>> {
   try {
     pool.assertTakesIn()
     const compiled = queries.map((query) => ('compile' in query ? query.compile() : query))
     const statements = compiled.map((query) => toBatchStatement(pool, query))
     if (statements.length === 0) return [] as unknown as BatchResults<Queries>
-    const answers = await pool.queue.write(pool.startWait(options), statements)
+    const answers = (await writeStatements(pool, statements, options)) ?? []
     const results: QueryResult<unknown>[] = []
     for (const [index, query] of compiled.entries()) {
-      const result = toQueryResult(statements[index] as RoutedStatement, answers[index] ?? { rows: [] })
+      const answer = answers[index]
+      const result = answer ? toQueryResult(statements[index] as RoutedStatement, answer) : { rows: [] }
       results.push(plugins.length === 0 ? result : await throughPlugins(plugins, query, result))
     }
     return results as BatchResults<Queries>

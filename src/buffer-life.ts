@@ -6,6 +6,7 @@
  * @module
  */
 import type { CoalesceStats, FlushContext } from './coalesce-options.ts'
+import { FlushKeys } from './flush-keys.ts'
 import { type FlushHost, FlushLoop, type FlushOptions, type FlushOutcome } from './flush-loop.ts'
 import type { Lane } from './lanes.ts'
 import type { Clock } from './lock-wait.ts'
@@ -43,6 +44,8 @@ export interface BufferPlan<Value, Entry extends { readonly value: Value }> {
   readonly onRoom?: () => void
   /** So many entries are written without waiting for the interval. */
   readonly maxWaiting: number
+  /** The number of an entry that never changes; missing where a later value can be merged into an entry. */
+  readonly numberOf?: (entry: Entry) => number
   readonly intervalMs: number
   readonly options: BufferReports<Value> & { readonly lane?: Lane; readonly clock?: Clock }
 }
@@ -54,6 +57,7 @@ export class BufferLife<Value, Entry extends { readonly value: Value }> implemen
   readonly #lane: Lane
   readonly #onClose: BufferHost['onClose']
   readonly #loop: FlushLoop
+  readonly #keys: FlushKeys<Entry> | undefined
   readonly #droppedBy: Record<DropReason, number> = { full: 0, poison: 0, closed: 0, 'no-key': 0 }
   #newest = 0
   #isStopped = false
@@ -67,6 +71,7 @@ export class BufferLife<Value, Entry extends { readonly value: Value }> implemen
     this.#plan = plan
     this.#lane = plan.options.lane ?? 'background'
     this.#onClose = host.onClose
+    this.#keys = host.newKey && new FlushKeys<Entry>(host.newKey, plan.numberOf)
     this.#loop = new FlushLoop(this, plan.options.clock ?? host.clock, plan.intervalMs, host.context)
   }
 
@@ -140,7 +145,7 @@ export class BufferLife<Value, Entry extends { readonly value: Value }> implemen
 
   async run(signal: AbortSignal): Promise<FlushOutcome> {
     const { held, maxWaiting, onRoom, options } = this.#plan
-    const entries = held.takeOff(maxWaiting)
+    const entries = held.takeOff(this.#keys?.countOf(maxWaiting, held.oldest) ?? maxWaiting)
     const { poison, failure } = await writeIsolating(entries, (part) => this.#write(part, signal))
     for (const { item, error } of poison) if (held.land(item)) this.drop(item.value, 'poison', error)
     held.turnBack()
@@ -157,7 +162,15 @@ export class BufferLife<Value, Entry extends { readonly value: Value }> implemen
     const entries = part.filter((entry) => held.isInFlight(entry))
     if (entries.length === 0) return
     signal.throwIfAborted()
-    await write(entries, { lane: this.#lane, lockTimeoutMs: this.#buffer.lockTimeoutMs, signal })
+    const context = { lane: this.#lane, lockTimeoutMs: this.#buffer.lockTimeoutMs, signal }
+    const key = this.#keys?.keyOf(entries)
+    try {
+      await write(entries, { ...context, ...(key !== undefined && { idempotencyKey: key }) })
+      this.#keys?.noteEnd(entries)
+    } catch (error) {
+      this.#keys?.noteEnd(entries, error)
+      throw error
+    }
     for (const entry of entries) held.land(entry)
     this.#flushed += entries.length
     this.#flushes++

@@ -5,6 +5,7 @@
  */
 import { CompiledQuery, type Transaction } from 'kysely'
 import type { BulkHost } from './bulk.ts'
+import { writeStatements } from './ledger.ts'
 import type { ConnectionPool } from './pool.ts'
 import { toStatement } from './statement.ts'
 
@@ -15,10 +16,11 @@ export function queueHost(pool: ConnectionPool): BulkHost {
     nextTurn: () => pool.connector.nextTurn(),
     deadlineMs: (options) => pool.startWait(options).deadlineMs,
     isOneUnit: false,
+    limits: pool.connector.capabilities,
     async write(queries, options) {
       pool.assertTakesIn()
       const statements = queries.map((query) => toStatement(query, pool.integerBinding))
-      const results = await pool.queue.write(pool.startWait(options), statements)
+      const results = (await writeStatements(pool, statements, options)) ?? []
       return results.reduce((sum, { changes }) => sum + Number(changes ?? 0), 0)
     },
   }

@@ -6,6 +6,7 @@
  */
 import type { BulkRow, ColumnSet } from './bulk-rows.ts'
 import type { BulkText } from './bulk-sql.ts'
+import type { Capabilities } from './connector.ts'
 import type { QueryText } from './statement.ts'
 
 /**
@@ -18,11 +19,16 @@ const maxFullSliceColumns = 8
 /** Rows a statement when their values are parameters: few texts, whatever the number of rows. */
 const chunkSizes: readonly number[] = [256, 32, 1]
 /** SQLITE_MAX_VARIABLE_NUMBER is 32,766 unless compiled otherwise (https://www.sqlite.org/limits.html). */
-const maxParameters = 32_766
+const sqliteMaxParameters = 32_766
 
-/** A JSON text is cut at about so many characters. */
+/** A JSON text is cut at about so many characters, or earlier where values must be smaller. */
 const maxJsonWeight = 16 * 1024 * 1024
 const weightOfCell = 8
+/** Bytes of a character, at the most but for control characters: three in UTF-8, or a quote and its backslash. */
+const bytesOfWeight = 4
+
+/** What a database takes; its connector's {@linkcode Capabilities}. */
+export type BulkLimits = Pick<Capabilities, 'maxParameters' | 'maxValueBytes'>
 
 /** The text that writes so many rows of these columns. */
 export type TextOf = (set: ColumnSet, rowCount: number | 'json') => BulkText
@@ -32,27 +38,39 @@ export type TextOf = (set: ColumnSet, rowCount: number | 'json') => BulkText
  *
  * @param areAlike Whether it is known of the rows that they need no second look.
  */
-export function queriesOf(slice: readonly BulkRow[], textOf: TextOf, areAlike = false): QueryText[] {
+export function queriesOf(
+  slice: readonly BulkRow[],
+  textOf: TextOf,
+  areAlike = false,
+  { maxParameters, maxValueBytes }: BulkLimits = {},
+): QueryText[] {
+  const maxWeight = maxValueBytes === undefined ? maxJsonWeight : maxValueBytes / bytesOfWeight
   const groups = areAlike ? [slice] : groupsOf(slice)
   return groups.flatMap((group) => {
     const { set } = group[0] as BulkRow
+    const { length: columnCount } = set.columns
+    // Those of a condition come on top; where parameters are plenty, the text is not looked up for their number.
+    const free =
+      maxParameters === undefined
+        ? sqliteMaxParameters
+        : maxParameters - textOf(set, 'json').parameters.length
     const bound = (chunk: readonly BulkRow[]): QueryText => {
       const { sql, parameters } = textOf(set, chunk.length)
       return { sql, parameters: [...chunk.flatMap(({ cells }) => cells), ...parameters] }
     }
     if (!areAlike && !group.every(({ fitsJson }) => fitsJson)) {
-      return chunksOf(group, chunkSizes, set.columns.length).map(bound)
+      return chunksOf(group, chunkSizes, columnCount, free).map(bound)
     }
-    const full = set.columns.length > maxFullSliceColumns ? [] : chunksOf(group, [fullSliceRows])
+    const full = columnCount > maxFullSliceColumns ? [] : chunksOf(group, [fullSliceRows], columnCount, free)
     const rest = group.slice(full.length * fullSliceRows)
-    return [...full.map(bound), ...asJson(rest, set, textOf)]
+    return [...full.map(bound), ...asJson(rest, set, textOf, maxWeight)]
   })
 }
 
-function asJson(group: readonly BulkRow[], set: ColumnSet, textOf: TextOf): QueryText[] {
+function asJson(group: readonly BulkRow[], set: ColumnSet, textOf: TextOf, maxWeight: number): QueryText[] {
   if (group.length === 0) return []
   const { sql, parameters } = textOf(set, 'json')
-  return jsonChunksOf(group).map((json) => ({ sql, parameters: [json, ...parameters] }))
+  return jsonChunksOf(group, maxWeight).map((json) => ({ sql, parameters: [json, ...parameters] }))
 }
 
 /** Rows of the same columns, and none of a key twice where that matters, in an order that keeps what follows behind. */
@@ -76,14 +94,14 @@ function groupsOf(slice: readonly BulkRow[]): (readonly BulkRow[])[] {
 }
 
 /** One text, mostly: strings have a greatest length, in JavaScript and in SQLite. */
-function jsonChunksOf(group: readonly BulkRow[]): string[] {
+function jsonChunksOf(group: readonly BulkRow[], maxWeight: number): string[] {
   const chunks: string[] = []
   let cells: unknown[][] = []
   let weight = 0
   for (const row of group) {
     cells.push(row.cells)
     weight += row.weight + row.cells.length * weightOfCell
-    if (weight < maxJsonWeight) continue
+    if (weight < maxWeight) continue
     chunks.push(JSON.stringify(cells))
     cells = []
     weight = 0
@@ -96,7 +114,8 @@ function jsonChunksOf(group: readonly BulkRow[]): string[] {
 function chunksOf(
   group: readonly BulkRow[],
   sizes: readonly number[],
-  columnCount = 1,
+  columnCount: number,
+  maxParameters: number,
 ): (readonly BulkRow[])[] {
   const chunks: (readonly BulkRow[])[] = []
   let start = 0

@@ -5,17 +5,17 @@
  * @module
  */
 import { positionsOf, slicesOf } from './bulk-order.ts'
-import { queriesOf, type TextOf } from './bulk-queries.ts'
+import { type BulkLimits, queriesOf, type TextOf } from './bulk-queries.ts'
 import type { BulkRows } from './bulk-rows.ts'
 import { BulkWriteError, withCallerStack } from './errors.ts'
-import type { WaitOptions } from './pool-options.ts'
+import type { WriteOptions } from './pool-options.ts'
 import type { QueryText } from './statement.ts'
 
 /** Rows a slice: 3 to 5 ms of work. */
 const sliceRows = 1_000
 
 /** How one bulk call is written. */
-export interface BulkOptions extends WaitOptions {
+export interface BulkOptions extends WriteOptions {
   /**
    * Writes all rows in one lock cycle, all or none of them. Otherwise slices of 1,000 rows are committed one by one, so
    * that others write in between; what was committed stays when a later slice fails.
@@ -34,12 +34,14 @@ export interface BulkResult {
 export interface BulkHost {
   /** Whether all that is written belongs together anyway, as in a transaction: there is nothing to slice. */
   readonly isOneUnit: boolean
+  /** What one statement may have. */
+  readonly limits: BulkLimits
   now(): number
   nextTurn(): Promise<void>
   /** Starts the budget of a call: until when it may wait. */
-  deadlineMs(options: WaitOptions): number
+  deadlineMs(options: WriteOptions): number
   /** Writes all of the queries or none, and answers how many rows they changed. */
-  write(queries: readonly QueryText[], options: WaitOptions): Promise<number>
+  write(queries: readonly QueryText[], options: WriteOptions): Promise<number>
 }
 
 /** What is written: the caller's rows, where they are read into cells, and their statements. */
@@ -61,11 +63,11 @@ export interface BulkWork {
 export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOptions): Promise<BulkResult> {
   try {
     const { atomic = false, ...waitOptions } = options
-    const wait: WaitOptions = { lane: 'background', ...waitOptions }
+    const wait: WriteOptions = { lane: 'background', ...waitOptions }
     const deadlineMs = host.deadlineMs(wait)
     // Each slice has its own place in the lane, but one budget: with the age of the call it would rise, and the lanes
     // above would wait for all slices instead of one.
-    const waitNow = (): WaitOptions => ({ ...wait, lockTimeoutMs: Math.max(0, deadlineMs - host.now()) })
+    const waitNow = (): WriteOptions => ({ ...wait, lockTimeoutMs: Math.max(0, deadlineMs - host.now()) })
     // One slice enters the queue before this call returns, so it keeps its place among the caller's other writes.
     for (let start = 0; start < work.given.length; start += sliceRows) {
       if (start > 0) await host.nextTurn()
@@ -75,7 +77,9 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
     const { rows } = work.rows
     if (rows.length === 0) return { changes: 0 }
     if (atomic || host.isOneUnit || rows.length <= sliceRows) {
-      return { changes: await host.write(queriesOf(rows, work.textOf, work.rows.areAlike), waitNow()) }
+      return {
+        changes: await host.write(queriesOf(rows, work.textOf, work.rows.areAlike, host.limits), waitNow()),
+      }
     }
     return { changes: await writeSlices(host, work, waitNow) }
   } catch (error) {
@@ -83,16 +87,18 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
   }
 }
 
-async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WaitOptions): Promise<number> {
+async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WriteOptions): Promise<number> {
   const { rows, areAlike } = work.rows
   const slices = slicesOf(rows, sliceRows, work.isOrderFree && areAlike)
   let changes = 0
   let isFirst = true
+  let number = 0
   for (const slice of slices) {
     if (!isFirst) await host.nextTurn()
     isFirst = false
     try {
-      changes += await host.write(queriesOf(slice, work.textOf, areAlike), waitNow())
+      const queries = queriesOf(slice, work.textOf, areAlike, host.limits)
+      changes += await host.write(queries, ofSlice(waitNow(), number++))
     } catch (error) {
       const untried = positionsOf([...slices].flat())
       const failure = { failed: positionsOf(slice), untried, total: work.given.length, changes }
@@ -100,4 +106,12 @@ async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WaitOp
     }
   }
   return changes
+}
+
+/** Each slice is a write of its own, and so is its key. */
+function ofSlice(options: WriteOptions, number: number): WriteOptions {
+  const { idempotencyKey } = options
+  return idempotencyKey === undefined
+    ? options
+    : { ...options, idempotencyKey: `${idempotencyKey}/${number}` }
 }

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { startBackgroundTimer } from './background-timer.ts'
 import { type Autocheckpoint, CheckpointGate } from './checkpoint-gate.ts'
+import { IdleWatch } from './checkpoint-idle.ts'
 import { type CheckpointReport, CheckpointRunner } from './checkpoint-runner.ts'
 import type { PatientConnection } from './connection.ts'
 import type { CheckpointMode, CheckpointResult, CheckpointWorker, Connector } from './connector.ts'
@@ -25,8 +25,6 @@ const crowdedFactor = 1.5
 const netFactor = 1.75
 /** A file this big is not only emptied but cut. */
 const truncateBytes = 64 * 1024 * 1024
-const idleMs = 2_000
-const longestIdleMs = 30_000
 /** The time to the next checkpoint, by what the last one met; `rest` is where others write, or checkpoint, meanwhile. */
 const retryMs = { reader: 250, readerOnLoop: 1_000, rest: 10, error: 250 } as const
 const closeLimitMs = 5_000
@@ -69,15 +67,13 @@ export class Checkpoints {
   readonly #gate: CheckpointGate
   readonly #runner: CheckpointRunner
   readonly #pins: WalPinWatch
+  readonly #idle: IdleWatch
   #isStopped: boolean
   #running: Promise<void> | undefined
   /** Set while phase 1 runs: resolved when the WAL has grown too much to wait for its end. */
   #crowd: PromiseWithResolvers<void> | undefined
   #nextLookMs = 0
   #notBeforeMs = 0
-  #lastCycleMs = 0
-  #idleDelayMs = idleMs
-  #cancelIdle: (() => void) | undefined
   /** The size of the file at the last checkpoint on the writer. */
   #seenBytes = 0
 
@@ -89,6 +85,14 @@ export class Checkpoints {
     this.#gate = new CheckpointGate(queue, clock, autocheckpoint)
     this.#runner = new CheckpointRunner(connector, clock, mayUseWorker, onEvent)
     this.#pins = new WalPinWatch(clock, host.oldestReadSinceMs)
+    this.#idle = new IdleWatch({
+      now: () => clock.now(),
+      isLarge: () => !this.#isStopped && this.#gauge.fileBytes >= host.limitBytes,
+      isBusy: () => queue.isBusy || this.#running !== undefined,
+      tidyUp: () => this.#start(() => this.#tidyUp()),
+      // Where nothing is cut, a file that stays as it is needs no second look.
+      isWorthAnother: () => host.policy === 'auto' || this.#pins.pin !== undefined,
+    })
   }
 
   stats(): WalStats {
@@ -99,12 +103,12 @@ export class Checkpoints {
   noteCycle(): void {
     if (this.#isStopped) return
     const nowMs = this.#host.clock.now()
-    this.#lastCycleMs = nowMs
+    this.#idle.noteWrite(nowMs)
     if (nowMs < this.#nextLookMs) return
     this.#nextLookMs = nowMs + lookEveryMs
     const fileBytes = this.#gauge.fileBytes
     if (fileBytes < this.#host.limitBytes) return
-    this.#watchForIdleness()
+    this.#idle.start()
     if (this.#running !== undefined) {
       if (this.#crowd !== undefined && this.#isCrowded) this.#crowd.resolve()
     } else if (nowMs >= this.#notBeforeMs && this.#isDue(fileBytes)) this.#start(() => this.#checkpoint())
@@ -113,7 +117,7 @@ export class Checkpoints {
   /** Starts nothing any more, and lets the writes go that are kept back. */
   stop(): void {
     this.#isStopped = true
-    this.#cancelIdle?.()
+    this.#idle.stop()
     this.#gate.stop()
   }
 
@@ -131,7 +135,8 @@ export class Checkpoints {
   /** The one PASSIVE checkpoint at close (contract C15): what it cannot move stays safe in the WAL. */
   async checkpointAtClose(): Promise<void> {
     const { policy, writer, connector } = this.#host
-    if (policy === 'off' || connector.capabilities.singleConnection) return
+    const { singleConnection, remote } = connector.capabilities
+    if (policy === 'off' || singleConnection || remote) return
     await this.#runner.runOnWriter(writer).catch(() => {})
   }
 
@@ -239,29 +244,6 @@ export class Checkpoints {
     // A replicator reads all the time, and cuts the WAL itself: that is why the policy is what it is.
     const isExpected = this.#host.policy === 'passive' && walBytes < truncateBytes
     if (pin !== undefined && !isExpected) this.#host.onEvent({ kind: 'wal-pinned', walBytes, ...pin })
-  }
-
-  #watchForIdleness(delayMs: number = this.#idleDelayMs): void {
-    this.#cancelIdle ??= startBackgroundTimer(delayMs, () => {
-      this.#cancelIdle = undefined
-      if (!this.#isStopped) this.#whenIdle()
-    })
-  }
-
-  #whenIdle(): void {
-    const { clock, queue, limitBytes, policy } = this.#host
-    const restMs = this.#lastCycleMs + idleMs - clock.now()
-    // A smaller file is worth no work; the next write that makes it grow looks again.
-    if (this.#gauge.fileBytes < limitBytes) this.#idleDelayMs = idleMs
-    else if (restMs > 1 || queue.isBusy || this.#running !== undefined) {
-      this.#idleDelayMs = idleMs
-      this.#watchForIdleness(restMs > 1 ? restMs : idleMs)
-    } else {
-      this.#start(() => this.#tidyUp())
-      this.#idleDelayMs = Math.min(2 * this.#idleDelayMs, longestIdleMs)
-      // Where nothing is cut, a file that stays as it is needs no second look.
-      if (policy === 'auto' || this.#pins.pin !== undefined) this.#watchForIdleness()
-    }
   }
 
   /** Nobody writes: the moment to cut the file, which would shut writers out. */

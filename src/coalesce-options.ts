@@ -13,6 +13,8 @@ export interface FlushContext {
   readonly lockTimeoutMs: number
   /** Aborts when the buffer is closed and its time is over. */
   readonly signal: AbortSignal
+  /** Where the answer of a write can get lost: has this flush applied once. Of a storage on a server only. */
+  readonly idempotencyKey?: string
 }
 
 /** Options of `storage.coalesce()`. */

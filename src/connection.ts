@@ -15,9 +15,18 @@ import type {
   Statement,
   StatementResult,
 } from './connector.ts'
-import { OpenError, type SqliteError, translateError, withoutStack } from './errors.ts'
+import {
+  OpenError,
+  OutcomeUnknownError,
+  RemoteError,
+  remoteError,
+  SqliteError,
+  translateError,
+  withoutStack,
+} from './errors.ts'
 import type { FileGuard } from './file-guard.ts'
 import { type LockWait, restartLockWait, waitForLock } from './lock-wait.ts'
+import { type Outcome, outcomeAt, type RequestStage } from './outcome.ts'
 import { isLockBusy, isNotADatabase, isReadonly } from './result-code.ts'
 import { startIterator } from './started-iterator.ts'
 import type { Row } from './values.ts'
@@ -89,6 +98,16 @@ export class PatientConnection {
     return this.#state === 'ready' && this.autocommits && this.#connector.capabilities.synchronous === true
   }
 
+  /** Whether writes go to the server in one round trip, instead of statement by statement inside a transaction. */
+  get executesBatches(): boolean {
+    return this.#connection.executeBatch !== undefined && !this.readsStrictly
+  }
+
+  /** Whether a transaction can be lost without this side being told: its first error is then the last that is certain. */
+  get isRemote(): boolean {
+    return this.#connector.capabilities.remote === true
+  }
+
   /** Whether SQLite says that a transaction is open. */
   get inTransaction(): boolean {
     return this.#state !== 'spoiled' && this.#state !== 'closed' && this.#connection.inTransaction
@@ -102,8 +121,9 @@ export class PatientConnection {
     })
   }
 
-  /** Whether an error says that another connection holds the lock. */
-  readonly isBusy = (error: unknown): boolean => isLockBusy(this.#connector.resultCodeOf(error))
+  /** Whether an error says that another connection holds the lock, or that the server cannot be used for the moment. */
+  readonly isBusy = (error: unknown): boolean =>
+    isLockBusy(this.#connector.resultCodeOf(error)) || this.#outcomeOf(error) === 'not-applied'
 
   /** Runs one statement outside a transaction, waiting for the lock: it is committed, or nothing of it happened. */
   execute(statement: Statement, wait: LockWait): Promise<StatementResult> {
@@ -112,6 +132,9 @@ export class PatientConnection {
 
   /** Runs one statement outside a transaction, if the lock is free. */
   async tryExecute(statement: Statement, wait: LockWait): Promise<StatementResult> {
+    if (statement.kind === 'write' && this.executesBatches) {
+      return (await this.tryBatch([statement]))[0] as StatementResult
+    }
     if (statement.kind === 'write' && !this.autocommits) {
       await this.tryBegin('immediate')
       return this.#finish(async () => this.run(statement), wait)
@@ -125,7 +148,48 @@ export class PatientConnection {
       this.#spoilIfBusy(error)
       // What fails outside a transaction must leave none behind; SQLite is asked, not assumed.
       if (this.inTransaction) await this.rollback()
-      throw this.#translate(error)
+      throw this.#translate(error, statement.kind === 'read' ? 'read' : 'write')
+    }
+  }
+
+  /**
+   * Runs statements in one round trip where {@linkcode PatientConnection.executesBatches}, if the lock is free: all of them
+   * are committed when this resolves, and none when it rejects.
+   *
+   * @throws {OutcomeUnknownError} If the answer was lost.
+   */
+  async tryBatch(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
+    try {
+      return (await this.#connection.executeBatch?.(statements)) ?? []
+    } catch (error) {
+      throw this.#translate(error, 'write')
+    }
+  }
+
+  /**
+   * Runs statements in one round trip, waiting for the lock: all of them are committed, or none.
+   *
+   * @param isRepeatable Whether they can be sent again when the answer was lost, until the budget is over.
+   * @throws {OutcomeUnknownError} If an answer was lost, and no later one said what became of it.
+   */
+  async batch(
+    statements: readonly Statement[],
+    wait: LockWait,
+    isRepeatable = false,
+  ): Promise<readonly StatementResult[]> {
+    let lost: OutcomeUnknownError | undefined
+    const noteLost = (error: unknown): boolean => {
+      if (!(error instanceof OutcomeUnknownError)) return false
+      lost = error
+      return true
+    }
+    const isPassing = (error: unknown): boolean => this.isBusy(error) || (isRepeatable && noteLost(error))
+    try {
+      return await waitForLock(wait, isPassing, () => this.tryBatch(statements))
+    } catch (error) {
+      // Whoever is told that nothing ran would do it again.
+      if (lost !== undefined && !(error instanceof SqliteError)) throw lost
+      throw error
     }
   }
 
@@ -167,7 +231,7 @@ export class PatientConnection {
 
   /** The rows of a read one by one; the lock is waited for at the first. Close the iterator to free the connection. */
   async iterate(statement: Statement, wait: LockWait): Promise<Iterator<Row>> {
-    const translate = (error: unknown): unknown => this.#translate(error)
+    const translate = (error: unknown): unknown => this.#translate(error, 'read')
     try {
       return await this.#waiting(wait, async () => {
         const rows = this.#connection.iterate?.(statement) ?? (await this.#connection.execute(statement)).rows
@@ -189,10 +253,10 @@ export class PatientConnection {
     try {
       const begun = withoutStack(() => this.#connection.begin(mode))
       if (begun instanceof Promise) await begun
-      if (mode === 'deferred') await this.#takeReadLock()
+      if (mode === 'deferred' && !this.isRemote) await this.#takeReadLock()
     } catch (error) {
-      // Of a busy one the last is translated, when the wait is over.
-      throw this.isBusy(error) ? error : this.#translate(error)
+      // Of a busy one the last is translated, when the wait is over; of a server's each is, as its meaning is of this stage.
+      throw !this.isRemote && this.isBusy(error) ? error : this.#translate(error, 'begin')
     }
   }
 
@@ -200,9 +264,9 @@ export class PatientConnection {
   async commit(wait: LockWait): Promise<void> {
     this.#guardWrite('before')
     try {
-      await waitForLock(restartLockWait(wait), this.isBusy, () => this.#connection.commit())
+      await waitForLock(restartLockWait(wait), this.#isCommitBusy, () => this.#connection.commit())
     } catch (error) {
-      throw this.#translate(error)
+      throw this.#translate(error, 'commit')
     }
     this.#guardWrite('after')
   }
@@ -222,6 +286,7 @@ export class PatientConnection {
 
   /** Sets the role's pragmas again, after a session changed some. */
   async init(wait: LockWait): Promise<void> {
+    if (this.isRemote) return
     await this.#waiting(wait, () => setPragmas(this.#connection, this.role, this.#options))
   }
 
@@ -289,12 +354,22 @@ export class PatientConnection {
       this.#state = 'new'
     }
     if (!this.#connector.capabilities.autocommit) this.#state = 'spoiled'
-    await setPragmas(this.#connection, this.role, this.#options)
+    if (!this.isRemote) await setPragmas(this.#connection, this.role, this.#options)
+    // The first word with a server: a wrong address or token shows when the storage is opened.
+    else if (this.role === 'writer') await this.#sayHello()
     // When it fails half way, what it did so far would fail the second time on this connection, such as an ATTACH.
     this.#state = 'spoiled'
     await callOnConnection(this.#connection, this.role, this.#options)
     if (this.role === 'writer') this.#options.guard?.adopt()
     this.#state = 'ready'
+  }
+
+  async #sayHello(): Promise<void> {
+    try {
+      await this.#connection.execute(hello)
+    } catch (error) {
+      throw this.#translate(error, 'read')
+    }
   }
 
   /** Only the writer's commits are at stake. Whoever has a transaction open rolls it back when this throws. */
@@ -319,8 +394,18 @@ export class PatientConnection {
     }
   }
 
-  #translate(error: unknown): unknown {
+  /** A COMMIT that did not reach the server is not tried again: the transaction was lost with its stream. */
+  readonly #isCommitBusy = (error: unknown): boolean =>
+    isLockBusy(this.#connector.resultCodeOf(error)) && this.inTransaction
+
+  #translate(error: unknown, stage: RequestStage = 'inside'): unknown {
+    const outcome = error instanceof RemoteError ? undefined : this.#connector.outcomeOf?.(error)
+    if (outcome !== undefined) return remoteError(error, outcomeAt(stage, outcome))
     return translateError(error, this.#connector.resultCodeOf(error))
+  }
+
+  #outcomeOf(error: unknown): Outcome | undefined {
+    return error instanceof RemoteError ? error.outcome : this.#connector.outcomeOf?.(error)
   }
 
   readonly #throwTranslated = (error: unknown): never => {
@@ -335,6 +420,8 @@ export class PatientConnection {
     return new OpenError(`Cannot open database ${this.#connector.location} as ${reason}`, { cause })
   }
 }
+
+const hello: Statement = { sql: 'select 1', parameters: [], kind: 'read', cacheable: true }
 
 /** What is said of the failures that a stranger meets when opening; SQLite's own words do not help with these. */
 function openFailure(code: number): string | undefined {

@@ -8,6 +8,7 @@
  * @module
  */
 import type { DatabaseFile } from './doctor/file-facts.ts'
+import type { Outcome } from './outcome.ts'
 import type { StatementKind } from './statement-kind.ts'
 import type { BoundValue, IntegerReading, Row } from './values.ts'
 
@@ -53,6 +54,11 @@ export interface Connection {
   /** The driver's own handle, for `onConnection`. */
   readonly native: unknown
   execute(statement: Statement): MaybePromise<StatementResult>
+  /**
+   * Runs statements in one round trip: the server takes the write lock, runs them in order and commits all of them, or
+   * nothing of them happened. Answers statement by statement. Where it is there, groups of writes go through it.
+   */
+  executeBatch?(statements: readonly Statement[]): Promise<readonly StatementResult[]>
   /** Runs a text without parameters and rows, such as a PRAGMA that sets something. */
   exec(sql: string): MaybePromise<void>
   begin(mode: BeginMode): MaybePromise<void>
@@ -74,6 +80,19 @@ export interface Capabilities {
   readonly autocommit: boolean
   /** Statements are through when the call returns, so a lone write of an idle storage needs no promise. @default {false} */
   readonly synchronous?: boolean
+  /**
+   * The engine is behind a network (tiers B and C): its pragmas, its files and its checkpoints are the server's, and it
+   * can end a transaction without this side being told. @default {false}
+   */
+  readonly remote?: boolean
+  /** Statements can follow each other inside one transaction; false where there are only batches. @default {true} */
+  readonly interactiveTransactions?: boolean
+  /** Parameters that one statement can have. @default {32_766} */
+  readonly maxParameters?: number
+  /** Bytes that one text or blob can have. @default {about 1 GB, SQLite's own limit} */
+  readonly maxValueBytes?: number
+  /** What the names of the tables begin with that belong to the database itself; introspection passes them over. */
+  readonly reservedTablePrefix?: string
 }
 
 /** Carries a value along the asynchronous calls of a transaction; AsyncLocalStorage where the runtime has one. */
@@ -137,6 +156,8 @@ export interface Connector {
   connect(role: Role, settings: ConnectionSettings): MaybePromise<Connection>
   /** The extended result code of an error that this driver threw, `undefined` if it is not SQLite's. */
   resultCodeOf(error: unknown): number | undefined
+  /** What became of a request that failed on its way or at the server; `undefined` if it is SQLite's own answer. */
+  outcomeOf?(error: unknown): Outcome | undefined
   /** Resolves in a later macrotask, so that timers, I/O and native finalizers get their turn. */
   nextTurn(): Promise<void>
   /** The size of the WAL file in bytes, by `stat`: the file is never opened for it. 0 where there is none. */

@@ -3,20 +3,10 @@
  *
  * @module
  */
-import {
-  type DatabaseIntrospector,
-  type DatabaseMetadataOptions,
-  type Dialect,
-  type DialectAdapter,
-  type Driver,
-  type Kysely,
-  type QueryCompiler,
-  SqliteIntrospector,
-  type TableMetadata,
-} from 'kysely'
+import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely'
 import { UnbusyAdapter } from './adapter.ts'
 import { UnbusyDriver } from './driver.ts'
-import { migrationLockTable } from './migration-lock.ts'
+import { UnbusyIntrospector } from './introspector.ts'
 import { ConnectionPool } from './pool.ts'
 import { checkOptions, type PoolOptions } from './pool-options.ts'
 import { UnbusyQueryCompiler } from './query-compiler.ts'
@@ -40,9 +30,11 @@ import { UnbusyQueryCompiler } from './query-compiler.ts'
  */
 export class UnbusyDialect implements Dialect {
   readonly #open: () => Promise<ConnectionPool>
+  readonly #reservedTablePrefix: string | undefined
 
   constructor(options: PoolOptions) {
     checkOptions(options)
+    this.#reservedTablePrefix = options.connector.capabilities.reservedTablePrefix
     this.#open = () => ConnectionPool.open(options)
   }
 
@@ -59,7 +51,7 @@ export class UnbusyDialect implements Dialect {
   }
 
   createIntrospector(db: Kysely<unknown>): DatabaseIntrospector {
-    return new UnbusyIntrospector(db)
+    return new UnbusyIntrospector(db, this.#reservedTablePrefix)
   }
 }
 
@@ -74,15 +66,5 @@ export class OpenDialect extends UnbusyDialect {
 
   override createDriver(): Driver {
     return new UnbusyDriver(async () => this.#pool)
-  }
-}
-
-/** Hides the table of the migration lock where Kysely hides its own. */
-class UnbusyIntrospector extends SqliteIntrospector {
-  override async getTables(options?: DatabaseMetadataOptions): Promise<TableMetadata[]> {
-    const tables = await super.getTables(options)
-    return options?.withInternalKyselyTables
-      ? tables
-      : tables.filter(({ name }) => name !== migrationLockTable)
   }
 }

@@ -42,7 +42,9 @@ export async function warnAboutEngine(
   connector: Connector,
   warn?: Warn,
 ): Promise<string | undefined> {
-  if (connector.capabilities.singleConnection) return undefined
+  const { singleConnection, remote } = connector.capabilities
+  // Of a server's files only the server is a user.
+  if (singleConnection || remote) return undefined
   const sql = 'select sqlite_version() as version'
   const { rows } = await writer.execute({ sql, parameters: [], kind: 'read', cacheable: false }, wait)
   const version = String(rows[0]?.version)

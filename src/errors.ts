@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Outcome } from './outcome.ts'
 import { isLockBusy, resultCodeName } from './result-code.ts'
 
 /** The root of the tree: `error instanceof UnbusyError` is true for whatever this library throws on purpose. */
@@ -129,6 +130,33 @@ export class OuterWriteError extends UnbusyError {
   override name = 'OuterWriteError'
 }
 
+/**
+ * A database server could not be reached, refused the request or gave it up. `outcome` says what that means for the work:
+ * `not-applied` and `refused` (nothing of it ran), or `rolled-back` (the transaction is over, nothing of it is stored).
+ * Where trying again can help, that was done until the budget was over.
+ */
+export class RemoteError extends UnbusyError {
+  override name = 'RemoteError'
+  readonly outcome: Outcome
+
+  constructor(message: string, outcome: Outcome, options?: ErrorOptions) {
+    super(message, options)
+    this.outcome = outcome
+  }
+}
+
+/**
+ * The answer to a write was lost (contract C16): it may be committed, or not. It is never sent a second time by itself.
+ * Look whether it is there; or give such a batch an `idempotencyKey`, and it is applied exactly once.
+ */
+export class OutcomeUnknownError extends RemoteError {
+  override name = 'OutcomeUnknownError'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, 'unknown', options)
+  }
+}
+
 /** What a lock wait had seen when it gave up. */
 export interface LockWaitReport {
   /** Milliseconds from the call to the end of the wait, time in the queue included. */
@@ -154,6 +182,13 @@ export class LockTimeoutError extends UnbusyError implements LockWaitReport {
   }
 }
 
+/**
+ * libSQL puts the name of the primary code in front, and its server does so once more; D1 puts its own name in front, and
+ * the codes behind.
+ */
+const codesOfDrivers =
+  /^(?:SQL(?:ITE)?_\w+: |SQLite error: |D1_ERROR: )+|: SQLITE_[A-Z]+(?: \(extended: SQLITE_\w+\))?$/g
+
 /** An error that SQLite itself reported, with its result code (https://www.sqlite.org/rescode.html). */
 export class SqliteError extends UnbusyError {
   override name = 'SqliteError'
@@ -166,8 +201,7 @@ export class SqliteError extends UnbusyError {
 
   constructor(message: string, extendedResultCode: number, options?: ErrorOptions) {
     const code = resultCodeName(extendedResultCode)
-    // libSQL puts the name of the primary code in front.
-    super(`${code}: ${message.replace(/^SQLITE_\w+: /, '')}`, options)
+    super(`${code}: ${message.replace(codesOfDrivers, '')}`, options)
     this.resultCode = extendedResultCode & 0xff
     this.extendedResultCode = extendedResultCode
     this.code = code
@@ -278,10 +312,30 @@ export function withoutStack<T>(attempt: () => T): T {
   }
 }
 
+/** Wraps what a request to a server failed with; the message of the cause is the transport's, without parameter values. */
+export function remoteError(cause: unknown, outcome: Outcome): RemoteError {
+  if (outcome === 'unknown') {
+    const what = 'The answer of the server to a write was lost: it may be committed, or not'
+    return new OutcomeUnknownError(what, { cause })
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new RemoteError(`${outcomeSentences[outcome]}: ${reason}`, outcome, { cause })
+}
+
+const outcomeSentences: Readonly<Record<Exclude<Outcome, 'unknown'>, string>> = {
+  'not-applied': 'The server could not be used; nothing of this ran',
+  refused: 'The server refused the request; nothing of it ran',
+  'rolled-back': 'The server gave the transaction up; nothing of it is stored',
+}
+
 /** An error of a queued write is born in a later turn, without the frames of its caller; success pays nothing for this. */
 export function withCallerStack(error: unknown): unknown {
   if (!(error instanceof Error) || Object.isFrozen(error)) return error
-  const [caller, ...callers] = deepStack()?.split('\n').slice(4) ?? []
+  // Of every promise that was awaited in a later turn, Node shows one and the same frame of its own.
+  const frames = deepStack()
+    ?.split('\n')
+    .filter((frame) => !frame.includes('processTicksAndRejections'))
+  const [caller, ...callers] = frames?.slice(4) ?? []
   // Seen already when a connection noted it: it lies deeper on the way back.
   if (caller === undefined || error.stack?.includes(caller)) return error
   error.stack = [error.stack, caller, ...callers].join('\n')

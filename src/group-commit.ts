@@ -12,7 +12,7 @@ import type { RoutedStatement } from './statement.ts'
 import type { WriteUnit } from './write-unit.ts'
 
 /** A group is committed after so many statements, or so long: then others get their turn. */
-const maxGroupStatements = 512
+export const maxGroupStatements = 512
 const maxGroupMs = 5
 
 /**
@@ -44,13 +44,15 @@ export async function commitGroup(
     // Only where the driver is asynchronous is there something to await: the group must not yield between statements.
     const running = runUnit(writer, unit)
     if (running !== undefined) await running
-    if (unit.results === undefined && !writer.inTransaction) isOpen = false
+    // A server can have ended the transaction without a word: what came next would be committed by itself.
+    if (unit.results === undefined && (writer.isRemote || !writer.inTransaction)) isOpen = false
     statementCount += unit.statements.length
     if (!isOpen || changesSchema(unit) || units.length >= maxUnits) break
     if (statementCount >= maxGroupStatements || clock.now() >= endMs) break
   }
   const endedAtMs = clock.now()
   if (isOpen && (await commits(writer, first.wait))) return
+  await writer.rollback()
   for (const unit of units) await runAlone(writer, unit, endedAtMs)
 }
 
@@ -132,7 +134,7 @@ async function runAlone(writer: PatientConnection, unit: WriteUnit, endedAtMs: n
 }
 
 /** What follows may stand on other foreign keys. */
-function changesSchema(unit: WriteUnit): boolean {
+export function changesSchema(unit: WriteUnit): boolean {
   return unit.statements.some(({ shape }) => schemaVerbs.has(shape.verb))
 }
 

@@ -7,7 +7,7 @@
 import type { PatientConnection } from './connection.ts'
 import { ConnectionLease } from './connection-lease.ts'
 import type { BeginMode } from './connector.ts'
-import type { UnbusyError } from './errors.ts'
+import { type UnbusyError, UnsupportedError } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
 
@@ -42,6 +42,7 @@ export class HeldConnections {
 
   /** Begins a transaction on the writer, or if it is read-only on a reader of its own. */
   async begin(mode: BeginMode, isReadOnly: boolean, wait: LockWait): Promise<PatientConnection> {
+    this.#assertInteractive()
     const begin = (connection: PatientConnection): Promise<void> => connection.begin(mode, wait)
     if (this.#lease !== undefined) await this.#lease.use(begin, wait)
     else if (isReadOnly && !this.#pool.readsOnWriter) return this.#beginOnReader(begin, wait)
@@ -84,6 +85,14 @@ export class HeldConnections {
       // Of a revoked one the storage disposes: what ran on it may not be through.
       if (lease.revokedBy === undefined) lease.release()
     }
+  }
+
+  #assertInteractive(): void {
+    const { name, capabilities } = this.#pool.connector
+    if (capabilities.interactiveTransactions !== false) return
+    throw new UnsupportedError(
+      `Cannot begin a transaction as ${name} has none whose statements follow each other: use storage.batch()`,
+    )
   }
 
   async #beginOnReader(

@@ -42,9 +42,11 @@ export {
   LockTimeoutError,
   type LockWaitReport,
   OpenError,
+  OutcomeUnknownError,
   OuterWriteError,
   QueueFullError,
   ReadonlyDatabaseError,
+  RemoteError,
   SqliteError,
   StorageClosedError,
   type TransactionAge,
@@ -66,8 +68,9 @@ export type {
 export type { FlushOptions } from './flush-loop.ts'
 export type { Lane } from './lanes.ts'
 export { type Clock, type ScheduleOptions, systemClock } from './lock-wait.ts'
+export type { Outcome } from './outcome.ts'
 export type { CloseReport } from './pool.ts'
-export type { CheckpointPolicy, PoolOptions, WaitOptions } from './pool-options.ts'
+export type { CheckpointPolicy, PoolOptions, WaitOptions, WriteOptions } from './pool-options.ts'
 export type { PreparedQuery } from './prepared-query.ts'
 export { Repository } from './repository.ts'
 export type {

@@ -52,6 +52,25 @@ export class Lanes<Unit extends LaneUnit> {
     return first
   }
 
+  /** Every unit that waits, in the order of their turns if nobody else came. */
+  *inTurn(): Generator<Unit, void, undefined> {
+    const fifos = lanesByUrgency.map((lane) => this.#fifos[lane][Symbol.iterator]())
+    const heads = fifos.map((fifo) => fifo.next().value)
+    while (true) {
+      let next = -1
+      let nextRank = Number.POSITIVE_INFINITY
+      for (const [index, unit] of heads.entries()) {
+        if (!unit) continue
+        const rank = unit.enteredAtMs + index * riseEveryMs
+        if (rank < nextRank) [next, nextRank] = [index, rank]
+      }
+      const unit = heads[next]
+      if (!unit) return
+      yield unit
+      heads[next] = fifos[next]?.next().value
+    }
+  }
+
   /** To be told of each unit that was taken: it was the first of its lane. */
   took(unit: Unit): void {
     this.#fifos[unit.lane].shift()

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { LockTimeoutError, translateError } from './errors.ts'
+import { LockTimeoutError, RemoteError, translateError } from './errors.ts'
 import type { Lane } from './lanes.ts'
 import { resultCodeOf } from './result-code.ts'
 
@@ -129,16 +129,26 @@ export async function waitForLock<T>(
     } catch (error) {
       if (!isBusy(error)) throw error
       wait.busyError = error
-      if (wait.clock.now() >= wait.deadlineMs) throw lockTimeout(wait, 'The database stayed locked', error)
+      if (wait.clock.now() >= wait.deadlineMs) throw lockTimeout(wait, whatWasWaitedFor(error), error)
       await pause(wait)
     }
   }
 }
 
+/** A lock is given back within milliseconds; a server that restarts, or has too many requests, needs longer. */
+const serverPatience = 5
+
+/** What an attempt met, as the start of a sentence. */
+export function whatWasWaitedFor(error: unknown): string {
+  return error instanceof RemoteError ? 'The server could not be used' : 'The database stayed locked'
+}
+
 /** Between two attempts: who was refused a moment ago would be refused again. */
 export function pause(wait: LockWait): Promise<void> {
   const nowMs = wait.clock.now()
-  const delayMs = nextDelayMs(nowMs - wait.startedAtMs, wait.clock.random)
+  const isServerAway = wait.busyError instanceof RemoteError && wait.busyError.outcome === 'not-applied'
+  const patience = isServerAway ? serverPatience : 1
+  const delayMs = nextDelayMs(nowMs - wait.startedAtMs, wait.clock.random) * patience
   return sleep(wait, Math.min(delayMs, wait.deadlineMs - nowMs))
 }
 

@@ -30,6 +30,8 @@ export class OpenTransaction {
   /** The error with which SQLite ended it. */
   #endedBy: unknown
   #hasFailed = false
+  /** The error after which nobody can tell whether a server still has the transaction, until a ROLLBACK TO succeeds. */
+  #doubtedSince: unknown
 
   constructor(start: TransactionStart) {
     this.owner = start.owner
@@ -61,11 +63,15 @@ export class OpenTransaction {
     this.#assertOpen()
     assertWorksInTransaction(statement, isReadOnly)
     try {
+      if (statement.shape.control?.action !== 'rollback to') this.#assertCertain()
       const result = await connection.run(statement)
+      // What ended the transaction would have taken the savepoint with it.
+      this.#doubtedSince = undefined
       savepoints?.apply(statement.shape.control)
       return result
     } catch (error) {
       this.#hasFailed = true
+      if (connection.isRemote) this.#doubtedSince ??= error
       // ROLLBACK conflict clauses, RAISE(ROLLBACK), a full disk: the next statement would commit by itself.
       if (!connection.inTransaction) this.#endedBy = error
       throw error
@@ -77,6 +83,7 @@ export class OpenTransaction {
     const { connection, wait } = this.#start
     try {
       this.#assertOpen()
+      this.#assertCertain()
       await connection.commit(wait)
     } catch (error) {
       // A COMMIT that fails leaves the transaction open (a deferred foreign key): nobody else could end it.
@@ -93,6 +100,15 @@ export class OpenTransaction {
     if (this.#endedBy === undefined) return
     const message = 'Cannot go on in the transaction as SQLite has rolled it back; nothing of it is stored'
     throw new TransactionEndedError(message, { cause: this.#endedBy })
+  }
+
+  /** A server that lost the transaction would commit the next statement by itself, at once and for good. */
+  #assertCertain(): void {
+    if (this.#doubtedSince === undefined) return
+    const message =
+      'Cannot go on in the transaction as a statement of it failed, and the server may have rolled it back: ' +
+      'only ROLLBACK, or ROLLBACK TO a savepoint, can follow'
+    throw new TransactionEndedError(message, { cause: this.#doubtedSince })
   }
 }
 

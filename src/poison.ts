@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FileReplacedError, InvalidStatementError, UnbusyError } from './errors.ts'
+import { FileReplacedError, InvalidStatementError, RemoteError, UnbusyError } from './errors.ts'
 import { isConstraint, isCorrupt, resultCodeOf } from './result-code.ts'
 
 /**
@@ -30,6 +30,7 @@ export function faultOf(error: unknown): Fault {
     return (code & 0xff) === genericErrorCode ? 'statement' : 'passing'
   }
   if (error instanceof InvalidStatementError) return 'row'
+  if (error instanceof RemoteError) return error.outcome === 'refused' ? 'storage' : 'passing'
   if (error instanceof FileReplacedError) return 'storage'
   // What is ours and no result of SQLite tells when to try again, or wraps the error that decides.
   if (error instanceof UnbusyError) return error.cause === undefined ? 'passing' : faultOf(error.cause)

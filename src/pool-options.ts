@@ -83,6 +83,18 @@ export interface WaitOptions {
   readonly signal?: AbortSignal
 }
 
+/** How one write may wait, and whether it is to happen once. */
+export interface WriteOptions extends WaitOptions {
+  /**
+   * A name of this write that no other has, such as a random id: it is applied exactly once, however often it is called
+   * with this key, and is sent again when the answer of a server was lost (contract C16). A call that finds it applied
+   * resolves with empty results. Kept in the table `unbusy_ledger`; inside a transaction it has no effect.
+   */
+  readonly idempotencyKey?: string
+  /** How long the key is remembered, in milliseconds: longer than anybody may try again. @default {86_400_000} */
+  readonly idempotencyTtlMs?: number
+}
+
 /** The budget of each lane. */
 export function lockTimeoutsOf({ lockTimeoutMs = {} }: PoolOptions): Readonly<Record<Lane, number>> {
   if (typeof lockTimeoutMs !== 'object') {
@@ -103,6 +115,7 @@ export function checkOptions(options: PoolOptions): void {
     )
   }
   checkPragmas(options.pragmas ?? {})
+  checkRemote(options)
   for (const [lane, lockTimeoutMs] of Object.entries(lockTimeoutsOf(options))) {
     checkLane('Cannot open storage as each key of lockTimeoutMs', lane)
     checkLockTimeout(lockTimeoutMs)
@@ -119,6 +132,16 @@ export function checkOptions(options: PoolOptions): void {
   checkWord('integerBinding', options.integerBinding, ['integer', 'driver'])
   checkFunction('onConnection', options.onConnection)
   checkFunction('onWarning', options.onWarning)
+}
+
+/** Every request may get another connection of the server: what is set on one would hold for some queries and not for others. */
+function checkRemote({ connector, pragmas, onConnection }: PoolOptions): void {
+  if (connector.capabilities.remote !== true) return
+  const name = onConnection !== undefined ? 'onConnection' : pragmas !== undefined ? 'pragmas' : undefined
+  if (name === undefined) return
+  throw new ConfigError(
+    `Cannot open storage with ${name} on ${connector.location} as connections and their pragmas are the server's there`,
+  )
 }
 
 /** @throws {ConfigError} If there is no such lane; `what` is the start of the sentence. */

@@ -8,7 +8,6 @@ import { autocheckpointPages, Checkpoints, defaultCheckpointWalBytes } from './c
 import type { Autocheckpoint } from './checkpoint-gate.ts'
 import { type ConnectionOptions, PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
-import { warnAboutSurroundings } from './doctor/opening-warnings.ts'
 import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-version.ts'
 import { StorageClosedError, type UnbusyError } from './errors.ts'
 import { describeEvent } from './event-text.ts'
@@ -144,7 +143,10 @@ export class ConnectionPool {
     try {
       writer = await PatientConnection.open(connector, 'writer', connections, wait)
       const engineVersion = await warnAboutEngine(writer, wait, connector, options.onWarning)
-      warnAboutSurroundings(connector, options.onWarning)
+      if (connector.file !== undefined) {
+        const { warnAboutSurroundings } = await import('./doctor/opening-warnings.ts')
+        warnAboutSurroundings(connector, options.onWarning)
+      }
       pool = new ConnectionPool(options, connections, writer, engineVersion)
       return pool
     } catch (error) {
@@ -182,6 +184,7 @@ export class ConnectionPool {
       clock: this.clock,
       context: this.connector.context,
       lockTimeoutMs: deadlineMs - startedAtMs,
+      ...(this.connector.capabilities.remote && { newKey: () => crypto.randomUUID() }),
       onClose: this.buffers.remove,
     }
   }
@@ -261,7 +264,8 @@ function warnOnConsole(message: string): void {
 /** Another journal has nothing to checkpoint. */
 function hasWal({ connector, pragmas }: PoolOptions): boolean {
   const journalMode = pragmas?.journal_mode ?? 'wal'
-  return !connector.capabilities.singleConnection && String(journalMode).toLowerCase() === 'wal'
+  const { singleConnection, remote } = connector.capabilities
+  return !singleConnection && !remote && String(journalMode).toLowerCase() === 'wal'
 }
 
 /** What the user has set himself stays as it is. */

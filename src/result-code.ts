@@ -67,6 +67,11 @@ const codes: readonly (readonly [name: string, code: number])[] = primaryNames.f
 const codeOf: ReadonlyMap<string, number> = new Map(codes)
 const nameOf: ReadonlyMap<number, string> = new Map(codes.map(([name, code]) => [code, name]))
 
+/** The code of a name such as `SQLITE_BUSY_SNAPSHOT`, for drivers that tell nothing else. */
+export function resultCodeNamed(name: string): number | undefined {
+  return codeOf.get(name)
+}
+
 /** The name of an extended result code, such as `SQLITE_BUSY_SNAPSHOT` for 517; its primary name where it has none. */
 export function resultCodeName(code: number): string {
   return nameOf.get(code) ?? nameOf.get(code & 0xff) ?? `SQLITE_UNKNOWN_${code}`

@@ -7,7 +7,12 @@
 import type { QueryResult } from 'kysely'
 import { assertNotOwned } from './connection-init.ts'
 import type { StatementResult } from './connector.ts'
-import { InvalidStatementError, TransactionControlError, withCallerStack } from './errors.ts'
+import {
+  InvalidStatementError,
+  TransactionControlError,
+  UnsupportedError,
+  withCallerStack,
+} from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
 import type { WaitOptions } from './pool-options.ts'
@@ -84,6 +89,7 @@ export async function withEffects(
   run: () => Promise<StatementResult>,
 ): Promise<StatementResult> {
   assertPragmaAllowed(statement)
+  if (pool.connector.capabilities.remote) assertHoldsAtServer(statement)
   const result = await run()
   if (statement.shape.temporary) pool.readsOnWriter = true
   return result
@@ -93,6 +99,27 @@ export async function withEffects(
 export function assertPragmaAllowed({ shape }: RoutedStatement): void {
   if (shape.pragma?.assigns) assertNotOwned(shape.pragma.name)
 }
+
+/** @throws {UnsupportedError} If it sets what belongs to one connection, and the next request gets another one. */
+function assertHoldsAtServer({ shape }: RoutedStatement): void {
+  const { pragma, temporary } = shape
+  if (temporary) {
+    throw new UnsupportedError(
+      'Cannot make a temporary object on a server as the next request may not see it',
+    )
+  }
+  if (!pragma?.assigns || !connectionPragmas.has(pragma.name)) return
+  throw new UnsupportedError(
+    `Cannot set PRAGMA ${pragma.name} on a server as it would hold for this request alone: it is the server's to set`,
+  )
+}
+
+/** A table rebuild would believe that they are off, and cascade into the children. */
+const connectionPragmas: ReadonlySet<string> = new Set([
+  'foreign_keys',
+  'ignore_check_constraints',
+  'recursive_triggers',
+])
 
 export async function letWritesBreathe(pool: ConnectionPool): Promise<void> {
   if (!pool.queue.isBusy) return

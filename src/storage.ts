@@ -20,7 +20,6 @@ import type { WalStats } from './checkpoint.ts'
 import type { CoalesceOptions } from './coalesce-options.ts'
 import { CoalescingBuffer } from './coalescing-buffer.ts'
 import { OpenDialect } from './dialect.ts'
-import { examineStorage } from './doctor/doctor.ts'
 import type { DoctorOptions } from './doctor/examination.ts'
 import type { DoctorReport } from './doctor/report.ts'
 import { UnbusyDriver } from './driver.ts'
@@ -28,7 +27,7 @@ import { StorageExecutor } from './executor.ts'
 import type { FlushOptions } from './flush-loop.ts'
 import type { Lane } from './lanes.ts'
 import { type CloseReport, ConnectionPool } from './pool.ts'
-import type { PoolOptions, WaitOptions } from './pool-options.ts'
+import type { PoolOptions, WaitOptions, WriteOptions } from './pool-options.ts'
 import { type PreparedQuery, prepareQuery } from './prepared-query.ts'
 import { Repository, tableOf } from './repository.ts'
 import type { RepositoryKey, TableName } from './repository-types.ts'
@@ -138,6 +137,9 @@ export class Storage<DB> implements AsyncDisposable {
    * Runs queries in one lock cycle: all of them are committed, or none (contract C6). They run in order; the results are
    * those of `db.executeQuery`, typed query by query.
    *
+   * @param options With an `idempotencyKey` the batch is applied exactly once; a call that finds it applied resolves with
+   *   results without rows and counts.
+   * @throws {OutcomeUnknownError} If the answer of a server was lost: the batch may be stored, or not.
    * @throws {UnbusyError} The first error of a query; nothing of the batch is stored then.
    *
    * @example
@@ -150,7 +152,7 @@ export class Storage<DB> implements AsyncDisposable {
    */
   batch<const Queries extends readonly BatchQuery[]>(
     queries: Queries,
-    options?: WaitOptions,
+    options?: WriteOptions,
   ): Promise<BatchResults<Queries>> {
     return runBatch(this.#pool, this.#plugins, queries, options)
   }
@@ -277,6 +279,8 @@ export class Storage<DB> implements AsyncDisposable {
   async doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
     this.#pool.assertOpen()
     if (options.lockTimeoutMs !== undefined) checkLockTimeout(options.lockTimeoutMs)
+    // Loaded when it is asked for: a fifth of the core's size, of which an isolate on the edge has no use.
+    const { examineStorage } = await import('./doctor/doctor.ts')
     return examineStorage(this.#pool, options)
   }
 

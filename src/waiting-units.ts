@@ -61,6 +61,33 @@ export class WaitingUnits {
     return this.#lanes.peek()
   }
 
+  /**
+   * The units whose turn it is together: those that may share a commit, up to so many statements. They stay, marked as
+   * tried, until they are taken or {@linkcode WaitingUnits.returnTried}.
+   */
+  tryTogether(isEnough: (units: readonly WriteUnit[]) => boolean): readonly WriteUnit[] {
+    const units: WriteUnit[] = []
+    for (const unit of this.#lanes.inTurn()) {
+      if (unit.isExclusive) break
+      unit.isTried = true
+      units.push(unit)
+      if (isEnough(units)) break
+    }
+    return units
+  }
+
+  /** Who had to leave while it was being tried leaves now; so does one whose budget was for one try only. */
+  returnTried(units: readonly WriteUnit[]): void {
+    for (const unit of units) unit.isTried = false
+    const nowMs = this.#host.clock.now()
+    let isLate = false
+    for (const unit of units) {
+      if (unit.leftBy !== undefined) this.giveUp(unit, unit.leftBy.error)
+      else if (unit.wait.deadlineMs <= nowMs) isLate = true
+    }
+    if (isLate) this.expire()
+  }
+
   /** Lets a unit in; it can be taken from now on, also by what runs before {@linkcode watch}. */
   enter(unit: WriteUnit): void {
     unit.attemptsBefore = this.#host.lockWait.attempts
@@ -86,6 +113,9 @@ export class WaitingUnits {
 
   /** Takes a unit out, as its turn has come. */
   take(unit: WriteUnit): void {
+    unit.isTried = false
+    // Those that were given up before it are passed over: it is the first of its lane.
+    this.#lanes.peek()
     this.#leave(unit)
     this.#lanes.took(unit)
   }

@@ -63,6 +63,8 @@ export interface BufferHost {
   readonly context?: AsyncContext | undefined
   /** How long one flush may wait for the lock. */
   readonly lockTimeoutMs: number
+  /** A name for one flush that no other has; missing where the answer of a write cannot get lost. */
+  readonly newKey?: () => string
   /** Called when the buffer is closed by itself. */
   readonly onClose?: (buffer: WriteBehind) => void
 }

@@ -9,7 +9,7 @@ import { ConnectionLease } from './connection-lease.ts'
 import type { AsyncContext, StatementResult } from './connector.ts'
 import { QueueFullError, StorageClosedError, type UnbusyError } from './errors.ts'
 import type { Lane } from './lanes.ts'
-import type { Clock, LockWait } from './lock-wait.ts'
+import { type Clock, type LockWait, whatWasWaitedFor } from './lock-wait.ts'
 import type { RoutedStatement } from './statement.ts'
 import { WaitingUnits } from './waiting-units.ts'
 import { type ExclusiveWork, WriteUnit } from './write-unit.ts'
@@ -108,9 +108,15 @@ export class WriteQueue {
    * @throws {OuterWriteError} If they were made, and awaited, inside the transaction that they wait for.
    * @throws {QueueFullError | StorageClosedError} If the queue takes nothing in.
    */
-  write(wait: LockWait, statements: readonly RoutedStatement[]): Promise<StatementResult[]> {
+  write(
+    wait: LockWait,
+    statements: readonly RoutedStatement[],
+    options?: { readonly isRepeatable: boolean },
+  ): Promise<StatementResult[]> {
     return new Promise((resolve, reject) => {
-      this.#enqueue(new WriteUnit(statements, wait, outerWrite, resolve, reject))
+      const unit = new WriteUnit(statements, wait, outerWrite, resolve, reject)
+      if (options?.isRepeatable) unit.isRepeatable = true
+      this.#enqueue(unit)
     })
   }
 
@@ -212,7 +218,7 @@ export class WriteQueue {
   }
 
   #whoHolds(): string {
-    if (this.#lease === undefined) return 'The database stayed locked'
+    if (this.#lease === undefined) return whatWasWaitedFor(this.#lockWait.busyError)
     const heldMs = Math.round(this.#host.clock.now() - this.#lease.heldSinceMs)
     const idleMs = Math.round(this.#lease.idleMs())
     return `A transaction of this process has held the writer for ${heldMs} ms, idle for the last ${idleMs} ms,`

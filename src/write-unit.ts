@@ -36,6 +36,8 @@ export class WriteUnit implements LaneUnit {
   /** The sentence of its OuterWriteError. */
   readonly whatIfOuter: string
   isWaiting = true
+  /** Its statements say by themselves that they ran already, so they can be sent again when the answer was lost. */
+  isRepeatable = false
   /** Why it has to leave, decided while it was being tried: that shows once the try is over. */
   leftBy: { readonly error: unknown } | undefined
   isTried = false

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type BatchAnswer, isGroupFull, sendGroup, settleGroup } from './batch-group.ts'
 import type { PatientConnection } from './connection.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { commitGroup } from './group-commit.ts'
@@ -195,6 +196,7 @@ export class WriterPump {
         }
       }
       if (this.#runLone(first)) return nothing
+      if (writer.executesBatches) return await this.#tryBatch()
       await writer.tryBegin('immediate')
       return this.#commitGroup
     } catch (error) {
@@ -208,10 +210,30 @@ export class WriterPump {
 
   /** Who had to leave while the lock was being asked for leaves now; so does one whose budget was for one try only. */
   #giveUpLate(first: WriteUnit): void {
-    first.isTried = false
-    const { waiting, clock } = this.#host
-    if (first.leftBy !== undefined) waiting.giveUp(first, first.leftBy.error)
-    else if (first.wait.deadlineMs <= clock.now()) waiting.expire()
+    this.#host.waiting.returnTried([first])
+  }
+
+  /**
+   * Sends what waits to the server in one round trip; what comes meanwhile grows into the next group. Met by a busy lock,
+   * or no server at all, the units go on waiting.
+   */
+  async #tryBatch(): Promise<Rest> {
+    const { writer, waiting } = this.#host
+    const units = waiting.tryTogether(isGroupFull)
+    let answer: BatchAnswer
+    try {
+      answer = await sendGroup(writer, units)
+    } catch (error) {
+      waiting.returnTried(units)
+      throw error
+    }
+    const endedAtMs = this.#host.clock.now()
+    for (const unit of units) waiting.take(unit)
+    return async () => {
+      this.#group.push(...units)
+      await settleGroup(writer, units, answer, endedAtMs)
+      return this.#settleGroup()
+    }
   }
 
   /** What is not a busy lock is the fault of the unit itself, or of the connection that could not be opened for it. */
@@ -228,11 +250,17 @@ export class WriterPump {
     const units = this.#group
     let maxUnits = waiting.count
     try {
-      if (maxUnits > 1 && (await this.#deferredKeys.exist(writer))) maxUnits = 1
+      if (maxUnits > 1 && (writer.isRemote || (await this.#deferredKeys.exist(writer)))) maxUnits = 1
     } catch (error) {
       return (await this.#reject(waiting.first(), error))()
     }
     await commitGroup(writer, units, this.#takeStatements, maxUnits)
+    return this.#settleGroup()
+  }
+
+  /** Tells the callers of the group what became of their statements. */
+  #settleGroup(): number {
+    const units = this.#group
     const unitCount = units.length
     // None, if a more urgent one that shares with nobody came while the lock was being taken.
     if (unitCount > 0) this.#countCycle(unitCount)

@@ -1,0 +1,103 @@
+/**
+ * What the library calls a connection to D1: none is ever opened, each call is a request to the database of a binding.
+ *
+ * @module
+ */
+import type { Connection, Statement, StatementResult } from '../src/connector.ts'
+import { InvalidStatementError, UnsupportedError } from '../src/errors.ts'
+import type { BoundValue, Row, SqlValue } from '../src/values.ts'
+
+/** The part of Cloudflare's `D1Database` that is used; structural, so that its types need not be installed. */
+export interface D1DatabaseLike {
+  prepare(sql: string): D1StatementLike
+  batch(statements: never[]): Promise<unknown[]>
+}
+
+/** The part of `D1PreparedStatement` that is used. */
+export interface D1StatementLike {
+  bind(...values: unknown[]): D1StatementLike
+  all(): Promise<unknown>
+}
+
+/** What a statement answers. */
+interface D1Answer {
+  readonly results?: readonly Record<string, unknown>[]
+  readonly meta: { readonly changes?: number; readonly last_row_id?: number }
+}
+
+/** The port's Connection over a D1 binding. */
+export class D1Connection implements Connection {
+  readonly inTransaction = false
+  readonly #database: D1DatabaseLike
+
+  constructor(database: D1DatabaseLike) {
+    this.#database = database
+  }
+
+  get native(): unknown {
+    return this.#database
+  }
+
+  async execute(statement: Statement): Promise<StatementResult> {
+    return resultOf((await this.#bound(statement).all()) as D1Answer)
+  }
+
+  /** D1 runs a batch in one transaction: when one statement fails, nothing of the batch is stored. */
+  async executeBatch(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
+    const bound = statements.map((statement) => this.#bound(statement))
+    const answers = await this.#database.batch(bound as never[])
+    return (answers as D1Answer[]).map(resultOf)
+  }
+
+  async exec(sql: string): Promise<void> {
+    await this.#database.prepare(sql).all()
+  }
+
+  begin(): never {
+    throw noTransactions()
+  }
+
+  commit(): never {
+    throw noTransactions()
+  }
+
+  rollback(): void {}
+
+  close(): void {}
+
+  #bound({ sql, parameters }: Statement): D1StatementLike {
+    const prepared = this.#database.prepare(sql)
+    return parameters.length === 0 ? prepared : prepared.bind(...parameters.map(toD1))
+  }
+}
+
+function noTransactions(): UnsupportedError {
+  return new UnsupportedError('Cannot begin a transaction as d1 has none whose statements follow each other')
+}
+
+/** D1 takes no bigint, and binds every number as REAL: columns of INTEGER or NUMERIC affinity turn whole ones back. */
+function toD1(value: BoundValue, index: number): unknown {
+  if (typeof value !== 'bigint') return value
+  const number = Number(value)
+  if (Number.isSafeInteger(number)) return number
+  const what = `parameter ${index + 1} as it is a bigint beyond 2^53`
+  throw new InvalidStatementError(`Cannot bind ${what}: D1 would store it rounded; text keeps such digits`)
+}
+
+function resultOf({ results = [], meta }: D1Answer): StatementResult {
+  return {
+    rows: results.map(toRow),
+    ...(meta.changes !== undefined && { changes: meta.changes }),
+    ...(meta.last_row_id !== undefined && { lastInsertRowid: meta.last_row_id }),
+  }
+}
+
+/** The rows are ours: D1 has parsed them for this call. A list of numbers in one is a blob. */
+function toRow(given: Record<string, unknown>): Row {
+  for (const column in given) {
+    const value = given[column]
+    if (Array.isArray(value)) given[column] = Uint8Array.from(value)
+    else if (value instanceof ArrayBuffer) given[column] = new Uint8Array(value)
+  }
+  return given as Record<string, SqlValue>
+}

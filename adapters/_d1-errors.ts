@@ -1,0 +1,53 @@
+/**
+ * What D1's errors mean. They are plain errors, and everything is in their text.
+ *
+ * @module
+ */
+import type { Outcome } from '../src/outcome.ts'
+import { resultCodeNamed } from '../src/result-code.ts'
+
+/**
+ * D1 ends the message with SQLite's names; the extended one is not always there (seen in workerd 1.20260730). At the end
+ * only, as what comes before may be the text of a RAISE().
+ */
+const codeAtEnd = /: (SQLITE_[A-Z]+)(?: \(extended: (SQLITE_[A-Z_]+)\))?$/
+
+/** SQLite's own words for what the extended code would say. A primary key that is no rowid says UNIQUE, too. */
+const constraints: Readonly<Record<string, string>> = {
+  UNIQUE: 'SQLITE_CONSTRAINT_UNIQUE',
+  'NOT NULL': 'SQLITE_CONSTRAINT_NOTNULL',
+  CHECK: 'SQLITE_CONSTRAINT_CHECK',
+  'FOREIGN KEY': 'SQLITE_CONSTRAINT_FOREIGNKEY',
+}
+
+/** The extended result code that an error of D1 tells, `undefined` if it is not SQLite's. */
+export function d1ResultCodeOf(error: unknown): number | undefined {
+  const message = messageOf(error)
+  const [, name, extendedName] = codeAtEnd.exec(message) ?? []
+  if (name === undefined) return undefined
+  if (extendedName !== undefined) return resultCodeNamed(extendedName) ?? resultCodeNamed(name)
+  const constraint = /^D1_ERROR: ([A-Z ]+) constraint failed/.exec(message)?.[1] ?? ''
+  return resultCodeNamed((name === 'SQLITE_CONSTRAINT' && constraints[constraint]) || name)
+}
+
+/**
+ * The failures of https://developers.cloudflare.com/d1/observability/debug-d1/ that are not SQLite's. Those that waited in
+ * vain never ran; of the others D1 does not say whether they did.
+ */
+const outcomes: readonly (readonly [words: RegExp, outcome: Outcome])[] = [
+  [/D1 DB is overloaded|Too many (?:API )?requests (?:queued|by single)/i, 'not-applied'],
+  [/D1_TYPE_ERROR|Wrong number of parameter bindings/, 'refused'],
+  [/Network connection lost|object to be reset|reset because its code was updated/i, 'unknown'],
+  [/Cannot resolve D1 DB|Can't read from request stream|^(?:D1_ERROR: )?internal error/i, 'unknown'],
+]
+
+/** What became of a request that failed with `error`; `undefined` if SQLite itself answered. */
+export function d1OutcomeOf(error: unknown): Outcome | undefined {
+  const message = messageOf(error)
+  if (codeAtEnd.test(message)) return undefined
+  return outcomes.find(([words]) => words.test(message))?.[1]
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : ''
+}

@@ -1,0 +1,32 @@
+/**
+ * A `fetch` that sends a request at most once, and not for ever.
+ *
+ * Deno 2.9 sends a POST whose connection was cut a second time by itself, body and all, and says nothing (measured: one
+ * `fetch`, two requests at the server). A write whose answer was lost would be applied twice. A body that is a stream
+ * cannot be sent again, so there it is one.
+ *
+ * @module
+ */
+
+/** What the client calls with the request that it made. */
+export type Fetch = (request: Request | string, init?: RequestInit) => Promise<Response>
+
+/** Requests made with `send` end after `timeoutMs`. */
+export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) => Promise<Response> {
+  const isDeno = 'Deno' in globalThis
+  return async (request) => {
+    const signal = AbortSignal.timeout(timeoutMs)
+    if (!isDeno || request.body === null) return send(request, { signal })
+    const { url, method, headers } = request
+    const bytes = new Uint8Array(await request.arrayBuffer())
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(bytes)
+        controller.close()
+      },
+    })
+    // The standard asks for `duplex` with a body that is a stream; its type does not have it everywhere.
+    const init: RequestInit & { duplex: 'half' } = { method, headers, body, signal, duplex: 'half' }
+    return send(url, init)
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * What the errors of a libSQL server and of the way to it mean: the table that contracts C9 and C16 rest on. The client
+ * gives a code of its own, of SQLite or of the server; `fetch` gives what the runtime has.
+ *
+ * @module
+ */
+import { UnbusyError } from '../src/errors.ts'
+import type { Outcome } from '../src/outcome.ts'
+import { resultCodeOf } from '../src/result-code.ts'
+
+/** By the code of the client's error. What is not here, and not SQLite's, may have been applied. */
+const outcomeByCode: Readonly<Record<string, Outcome>> = {
+  // Another writer has the database, and the server does not let this one wait any longer.
+  TRANSACTION_BUSY: 'not-applied',
+  // After 10 s without a request; after 5 s with the lock while another writer waits.
+  STREAM_EXPIRED: 'rolled-back',
+  TRANSACTION_TIMEOUT: 'rolled-back',
+  TRANSACTION_CLOSED: 'rolled-back',
+  // The answer is not cut but refused, with all that the batch did.
+  RESPONSE_TOO_LARGE: 'refused',
+  BLOCKED: 'refused',
+  CLIENT_CLOSED: 'refused',
+  WEBSOCKETS_NOT_SUPPORTED: 'refused',
+}
+
+/** Codes of errors by which no request left this machine, on Node, Bun and Deno. */
+const neverSent: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ConnectionRefused',
+  'FailedToOpenSocket',
+])
+
+/** Deno tells in words alone (https://github.com/denoland/deno, ext/fetch): the connection, not the request, failed. */
+const connectFailed = /client error \(Connect\)|WebSocket connect|ECONNREFUSED|ENOTFOUND/
+
+/** The server restarted, or its stream expired so long ago that it does not know it any more. */
+const lostStream = /baton/i
+
+/** SQLite's kinds of constraints, which the server tells in words alone; a PRIMARY KEY is UNIQUE to them. */
+const constraints: readonly (readonly [text: string, code: number])[] = [
+  ['UNIQUE constraint failed', 2067],
+  ['NOT NULL constraint failed', 1299],
+  ['FOREIGN KEY constraint failed', 787],
+  ['CHECK constraint failed', 275],
+  ['cannot store ', 3091],
+]
+
+const genericError = 1
+const constraintError = 19
+
+interface ClientError {
+  readonly code?: unknown
+  readonly cause?: unknown
+  readonly message?: unknown
+}
+
+/** What became of a request by its error alone; `undefined` for an answer of SQLite, or a mistake of the caller. */
+export function outcomeOf(error: unknown): Outcome | undefined {
+  // What cannot be sent at all is refused here, before any request.
+  if (error instanceof UnbusyError || error instanceof RangeError) return undefined
+  const { code, cause, message } = (error ?? {}) as ClientError
+  if (isSqlError(code)) return undefined
+  if (code === 'SERVER_ERROR')
+    return outcomeOfStatus((cause as { status?: unknown })?.status, String(message))
+  if (typeof code === 'string' && code.startsWith('AUTH')) return 'refused'
+  if (wasNeverSent(error)) return 'not-applied'
+  return (typeof code === 'string' ? outcomeByCode[code] : undefined) ?? 'unknown'
+}
+
+/** The extended result code of an answer of SQLite behind the server. */
+export function remoteResultCodeOf(error: unknown): number | undefined {
+  const { code, message } = (error ?? {}) as ClientError
+  if (error instanceof UnbusyError || !isSqlError(code)) return resultCodeOf(error)
+  const resultCode = resultCodeOf(error) ?? genericError
+  if (resultCode !== constraintError) return resultCode
+  return constraints.find(([text]) => String(message).includes(text))?.[1] ?? resultCode
+}
+
+/** SQLITE_… is SQLite's own code, SQL_… what the server says of a text that it does not take. */
+function isSqlError(code: unknown): code is string {
+  return typeof code === 'string' && /^SQL(?:ITE)?_/.test(code)
+}
+
+function outcomeOfStatus(status: unknown, message: string): Outcome {
+  if (status === 429) return 'not-applied'
+  if (status === 400 && lostStream.test(message)) return 'rolled-back'
+  return typeof status === 'number' && status >= 400 && status < 500 ? 'refused' : 'unknown'
+}
+
+function wasNeverSent(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code, message, errors } = at as Error & { code?: unknown; errors?: unknown }
+    if (typeof code === 'string' && neverSent.has(code)) return true
+    if (connectFailed.test(message)) return true
+    // Node tries every address of a name.
+    if (Array.isArray(errors) && errors.length > 0 && errors.every(wasNeverSent)) return true
+  }
+  return false
+}

@@ -1,0 +1,60 @@
+/**
+ * The URL of a libSQL server, taken apart: what goes into requests, what may be shown, and what is a secret.
+ *
+ * @module
+ */
+import { parseDatabaseUrl } from '../src/database-url.ts'
+import { ConfigError } from '../src/errors.ts'
+
+/** Where a server is. */
+export interface ServerLocation {
+  /** Scheme, host and path. */
+  readonly url: string
+  /** The same, for messages. */
+  readonly location: string
+  readonly tls: boolean | undefined
+  readonly authToken: string | undefined
+  readonly isWebSocket: boolean
+}
+
+/**
+ * The client's own query parameters are taken off the URL: runtimes show it in their errors.
+ *
+ * @throws {ConfigError} If it is not the URL of a server, or the token cannot be one; neither shows a secret.
+ */
+export function locateServer(url: string, authToken: string | undefined): ServerLocation {
+  if (parseDatabaseUrl(url).kind !== 'remote') {
+    throw refused('it is not that of a server: it must begin with libsql:, https:, http:, wss: or ws:')
+  }
+  if (!URL.canParse(url)) throw refused('it is malformed')
+  const { protocol, host, pathname, username, password, searchParams, hash } = new URL(url)
+  if (username !== '' || password !== '')
+    throw refused('it has a user or password: the token goes into authToken')
+  if (hash !== '') throw refused('it has a fragment')
+  const strange = [...searchParams.keys()].find((name) => name !== 'tls' && name !== 'authToken')
+  if (strange !== undefined)
+    throw refused(`it has the query parameter "${strange}": only tls and authToken are known`)
+  const tls = searchParams.get('tls') ?? undefined
+  if (tls !== undefined && tls !== '0' && tls !== '1') throw refused('its tls is neither 0 nor 1')
+  const location = `${protocol}//${host}${pathname === '/' ? '' : pathname}`
+  return {
+    url: location,
+    location,
+    tls: tls === undefined ? undefined : tls === '1',
+    authToken: checkToken(authToken ?? searchParams.get('authToken') ?? undefined),
+    isWebSocket: protocol === 'ws:' || protocol === 'wss:',
+  }
+}
+
+/** HTTP clients refuse such a header and print it while they do. */
+function checkToken(token: string | undefined): string | undefined {
+  if (token === undefined || token === '') return undefined
+  if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) return token
+  throw new ConfigError(
+    'Cannot use authToken as it has white space, a line end or characters beyond ASCII in it: it must be the token alone',
+  )
+}
+
+function refused(reason: string): ConfigError {
+  return new ConfigError(`Cannot use the URL of the server as ${reason}`)
+}

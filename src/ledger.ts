@@ -1,0 +1,92 @@
+/**
+ * Exactly once, on request (contract C16): a batch with an idempotency key first writes a row with that key, so a second
+ * one with the same key fails as a whole, and that says that the first one is stored. When the answer of a server was
+ * lost, the batch is simply sent again.
+ *
+ * @module
+ */
+import type { StatementResult } from './connector.ts'
+import { ConfigError, ConstraintError } from './errors.ts'
+import type { LockWait } from './lock-wait.ts'
+import type { ConnectionPool } from './pool.ts'
+import type { WriteOptions } from './pool-options.ts'
+import { type RoutedStatement, toStatement } from './statement.ts'
+
+/** Where the keys are. */
+export const ledgerTable = 'unbusy_ledger'
+/** SQLite names the column, and nothing else has this one. */
+const refusal = `${ledgerTable}.id`
+
+const defaultTtlMs = 24 * 60 * 60 * 1_000
+const maxKeyLength = 255
+
+/** By the clock of the database: those of its clients may disagree. */
+const nowMs = "cast(unixepoch('now') as integer) * 1000"
+
+const createLedger: readonly string[] = [
+  `create table if not exists ${ledgerTable} (id text primary key, expires_at integer not null) without rowid`,
+  `create index if not exists ${ledgerTable}_expires_at on ${ledgerTable} (expires_at)`,
+]
+const forgetExpired = `delete from ${ledgerTable} where expires_at <= ${nowMs}`
+const enter = `insert into ${ledgerTable} (id, expires_at) values (?, ${nowMs} + ?)`
+
+const ready = new WeakMap<ConnectionPool, Promise<unknown>>()
+
+/**
+ * Writes statements through the queue, all of them or none; with an `idempotencyKey` once, however often it is called.
+ *
+ * @returns Their results; `undefined` if they were stored by an earlier call, whose results nobody kept.
+ * @throws {ConfigError | RangeError} If the key, or the time that it is kept, cannot be used.
+ */
+export async function writeStatements(
+  pool: ConnectionPool,
+  statements: readonly RoutedStatement[],
+  options: WriteOptions = {},
+): Promise<StatementResult[] | undefined> {
+  const { idempotencyKey, idempotencyTtlMs = defaultTtlMs, ...waitOptions } = options
+  const wait = pool.startWait(waitOptions)
+  if (idempotencyKey === undefined) return pool.queue.write(wait, statements)
+  checkKey(idempotencyKey)
+  checkTtl(idempotencyTtlMs)
+  await prepareLedger(pool, wait)
+  const entry = [plain(forgetExpired), plain(enter, [idempotencyKey, idempotencyTtlMs])]
+  try {
+    const results = await pool.queue.write(wait, [...entry, ...statements], { isRepeatable: true })
+    return results.slice(entry.length)
+  } catch (error) {
+    if (error instanceof ConstraintError && error.message.includes(refusal)) return undefined
+    throw error
+  }
+}
+
+/** Once for each storage; what it does can be done again. */
+function prepareLedger(pool: ConnectionPool, wait: LockWait): Promise<unknown> {
+  let preparing = ready.get(pool)
+  if (preparing === undefined) {
+    const statements = createLedger.map((sql) => plain(sql))
+    preparing = pool.queue.write(wait, statements, { isRepeatable: true }).catch((error) => {
+      ready.delete(pool)
+      throw error
+    })
+    ready.set(pool, preparing)
+  }
+  return preparing
+}
+
+function plain(sql: string, parameters: readonly unknown[] = []): RoutedStatement {
+  return toStatement({ sql, parameters }, 'integer')
+}
+
+function checkKey(key: string): void {
+  if (typeof key === 'string' && key !== '' && key.length <= maxKeyLength) return
+  throw new ConfigError(
+    `Cannot write with the idempotencyKey as it must be a string of 1 to ${maxKeyLength} characters`,
+  )
+}
+
+function checkTtl(ttlMs: number): void {
+  if (Number.isSafeInteger(ttlMs) && ttlMs >= 1_000) return
+  throw new RangeError(
+    `Cannot write as idempotencyTtlMs must be an integer >= 1000: current value is ${ttlMs}`,
+  )
+}
