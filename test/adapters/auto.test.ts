@@ -1,7 +1,7 @@
 /** `unbusy/auto` picks the driver by URL and runtime. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { connectorFor, openStorage } from '../../adapters/auto.ts'
-import { ConfigError, UnsupportedError } from '../../src/errors.ts'
+import { ConfigError } from '../../src/errors.ts'
 import { runtime } from './_local.ts'
 
 afterEach(() => {
@@ -41,13 +41,13 @@ describe('connectorFor()', () => {
     expect(await connectorFor({ url: 'app.db', dialect: 'libsql' })).toMatchObject({ name: 'libsql' })
   })
 
-  test('refuses a dialect that is unknown or not there yet', async () => {
+  test('refuses a dialect that is unknown, and d1 without its binding', async () => {
     const wrong = { url: 'app.db', dialect: 'sqlite3' as never }
     await expect(connectorFor(wrong)).rejects.toThrow(ConfigError)
     await expect(connectorFor(wrong)).rejects.toThrow('better-sqlite3, node-sqlite, bun-sqlite, libsql')
     await expect(connectorFor({ url: 'app.db', dialect: 'toString' as never })).rejects.toThrow(ConfigError)
-    await expect(connectorFor({ url: 'app.db', dialect: 'd1' })).rejects.toThrow(UnsupportedError)
-    await expect(connectorFor({ url: 'app.db', dialect: 'libsql-web' })).rejects.toThrow(UnsupportedError)
+    await expect(connectorFor({ url: 'app.db', dialect: 'd1' })).rejects.toThrow('no D1 binding')
+    await expect(connectorFor({ url: 'app.db', dialect: 'libsql-web' })).rejects.toThrow(ConfigError)
   })
 
   test('refuses a URL that cannot be used', async () => {

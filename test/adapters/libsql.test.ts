@@ -1,7 +1,7 @@
 /** Options of the libSQL adapter, and what it opens. */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ConfigError, OpenError, UnsupportedError } from 'unbusy'
+import { ConfigError, OpenError } from 'unbusy'
 import { libsql } from 'unbusy/libsql'
 import { nodeSqlite } from 'unbusy/node-sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -9,13 +9,6 @@ import { libsqlFile } from './_libsql.ts'
 import { codeOf, connect, rowsOf, temporaryFolder } from './_local.ts'
 
 describe('libsql() options', () => {
-  test.each(['libsql://db.example.com', 'https://db.example.com', 'ws://127.0.0.1:8080'])(
-    'say that remote databases such as %s are not there yet',
-    (url) => {
-      expect(() => libsql({ url, authToken: 'secret' })).toThrow(UnsupportedError)
-    },
-  )
-
   test.each(['concurrency', 'timeout', 'intMode', 'syncUrl', 'url'])('refuse driverOptions.%s', (name) => {
     expect(() => libsql({ url: ':memory:', driverOptions: { [name]: 1 } })).toThrow(ConfigError)
   })

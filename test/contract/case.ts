@@ -12,6 +12,8 @@ import { type HeldLock, holdLock } from 'unbusy/testing'
 import { describe, it } from 'vitest'
 import { peerCommand, peerQuery } from '../processes/peer.ts'
 import { type ConnectorName, connectorNames, connectorTo, runtime } from './matrix.ts'
+import { reasonOnServer } from './server-limits.ts'
+import { serveCases, withServer } from './with-server.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: cases make their tables as they go
 export type AnyDatabase = any
@@ -52,8 +54,9 @@ export function describeContract(
 ): void {
   for (const connector of connectorNames) {
     suite(`${title} on ${runtime} with ${connector}`, () => {
+      if (connector === 'libsql-server') serveCases()
       for (const { name, run, not, timeoutMs } of cases) {
-        const reason = not?.[connector]
+        const reason = not?.[connector] ?? (connector === 'libsql-server' ? reasonOnServer(name) : undefined)
         if (reason !== undefined) it.skip(`${name} (not here: ${reason})`, () => {})
         else it(name, { timeout: timeoutMs ?? 30_000 }, () => withContext(connector, run))
       }
@@ -62,6 +65,7 @@ export function describeContract(
 }
 
 async function withContext(connector: ConnectorName, run: ContractCase['run']): Promise<void> {
+  if (connector === 'libsql-server') return withServer(run)
   const folder = await mkdtemp(join(tmpdir(), 'unbusy-'))
   const path = join(folder, 'case.db')
   const opened: AsyncDisposable[] = []

@@ -19,6 +19,7 @@ const checkpointedBy: Readonly<Record<ConnectorName, 'worker' | undefined>> = {
   'node-sqlite': 'worker',
   'bun-sqlite': 'worker',
   libsql: undefined,
+  'libsql-server': undefined,
 }
 
 /** The connector of a case with a worker of which the test has a hand on each checkpoint. */

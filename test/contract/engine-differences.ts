@@ -24,6 +24,7 @@ export interface EngineDifference {
 
 export function engineOf(connector: ConnectorName, runtime: RuntimeName): Engine {
   if (connector === 'node-sqlite') return runtime === 'deno' ? 'node:sqlite of Deno' : 'node:sqlite of Node'
+  if (connector === 'libsql-server') return 'libsql'
   return connector === 'bun-sqlite' ? 'bun:sqlite' : connector
 }
 

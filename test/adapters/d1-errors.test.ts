@@ -1,0 +1,56 @@
+/**
+ * What D1's errors mean, in both forms of their text: workerd gives the extended code, the service may leave it out.
+ *
+ * @module
+ */
+import { resultCodeName } from 'unbusy'
+import { describe, expect, it } from 'vitest'
+import { d1OutcomeOf, d1ResultCodeOf } from '../../adapters/_d1-errors.ts'
+
+const nameOf = (message: string): string | undefined => {
+  const code = d1ResultCodeOf(new Error(message))
+  return code === undefined ? undefined : resultCodeName(code)
+}
+
+describe('d1ResultCodeOf()', () => {
+  it.each([
+    ['UNIQUE constraint failed: t.v', 'SQLITE_CONSTRAINT', 'SQLITE_CONSTRAINT_UNIQUE'],
+    ['NOT NULL constraint failed: t.v', 'SQLITE_CONSTRAINT', 'SQLITE_CONSTRAINT_NOTNULL'],
+    ['FOREIGN KEY constraint failed', 'SQLITE_CONSTRAINT', 'SQLITE_CONSTRAINT_FOREIGNKEY'],
+    ['CHECK constraint failed: y > 0', 'SQLITE_CONSTRAINT', 'SQLITE_CONSTRAINT_CHECK'],
+  ])('%s', (text, primary, extended) => {
+    expect(nameOf(`D1_ERROR: ${text}: ${primary} (extended: ${extended})`)).toBe(extended)
+    expect(nameOf(`D1_ERROR: ${text}: ${primary}`)).toBe(extended)
+  })
+
+  it('takes what no words tell as the primary code, and an extended code over all words', () => {
+    expect(nameOf('D1_ERROR: no way: SQLITE_CONSTRAINT')).toBe('SQLITE_CONSTRAINT')
+    expect(nameOf('D1_ERROR: near "selec": syntax error at offset 0: SQLITE_ERROR')).toBe('SQLITE_ERROR')
+    expect(
+      nameOf(
+        'D1_ERROR: UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)',
+      ),
+    ).toBe('SQLITE_CONSTRAINT_PRIMARYKEY')
+  })
+
+  it('does not take the text of a RAISE() for a code, or the name of a code in the middle', () => {
+    expect(nameOf('D1_ERROR: SQLITE_BUSY: is what I say: SQLITE_CONSTRAINT')).toBe('SQLITE_CONSTRAINT')
+    expect(nameOf('D1_ERROR: Network connection lost.')).toBeUndefined()
+    expect(d1ResultCodeOf('SQLITE_BUSY')).toBeUndefined()
+  })
+})
+
+describe('d1OutcomeOf()', () => {
+  it.each([
+    ['D1_ERROR: D1 DB is overloaded. Requests queued for too long.', 'not-applied'],
+    ['D1_ERROR: Network connection lost.', 'unknown'],
+    ['D1_ERROR: Internal error in D1 DB storage caused object to be reset.', 'unknown'],
+    ['D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.', 'unknown'],
+    ["D1_TYPE_ERROR: Type 'bigint' not supported for value '5'", 'refused'],
+    ['internal error; reference = abc', 'unknown'],
+    ['D1_ERROR: no such table: t: SQLITE_ERROR', undefined],
+    ['D1_ERROR: Network connection lost: SQLITE_CONSTRAINT', undefined],
+  ])('%s', (message, outcome) => {
+    expect(d1OutcomeOf(new Error(message))).toBe(outcome)
+  })
+})

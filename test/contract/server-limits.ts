@@ -1,0 +1,56 @@
+/**
+ * What cannot hold where the engine is behind a network (tier B), and why: by the names of the cases.
+ *
+ * @module
+ */
+
+const limits: readonly (readonly [reason: string, cases: RegExp])[] = [
+  [
+    'the first error of a transaction is the last that is certain: only a rollback can follow',
+    /^C9 .*alone and in a transaction|^C10 (OR ROLLBACK|RAISE|ON CONFLICT|SQLITE_FULL)|nested savepoints are rolled back/,
+  ],
+  [
+    'the server tells the kind of a constraint in words alone, and not that of a trigger or a primary key',
+    /^C5 (a key that is taken|RAISE\((ABORT|FAIL)\)|RAISE\(ROLLBACK\) on a connection)/,
+  ],
+  [
+    'a batch that fails is undone as a whole: nothing of INSERT OR FAIL stays, and each neighbour has a cycle of its own',
+    /^C5 (RAISE\(ROLLBACK\)|INSERT OR|UPDATE OR|a column that is|a key that)/,
+  ],
+  [
+    'pragmas, files and checkpoints are of the server',
+    /pragma|PRAGMA|VACUUM|backup\(\)|a disk that is full|left early frees its reader|rollback journal|foreign_keys off/,
+  ],
+  [
+    'a connection of the server serves one request: there are no temporary objects and nothing attached',
+    /temp schema|attached database|temporary table|keeps one connection, with what belongs|whatever semicolons/,
+  ],
+  [
+    'its readers are not query_only: a read-only transaction trusts the text of a statement',
+    /runs on a reader|a write that looks like a read|a read goes to a reader|prepared SELECT goes to a reader|reads on a reader until/,
+  ],
+  [
+    "waiting for a lock of the file is the server's as well, at its own pace",
+    /waits up to 3 s|lockTimeoutMs: 2000|COMMIT that/,
+  ],
+  [
+    'a reader is opened without a request, so that it cannot fail',
+    /reader that cannot be opened|standing reader is opened again/,
+  ],
+  ['a request that is under way cannot be called back', /^C3 an abort ends the wait at once/],
+  ['the case works with several databases at once', /^C8 the result of/],
+  ['there is no :memory: at a server', /:memory:/],
+  [
+    'the ledger of flushes is made in a cycle of its own',
+    /^C12 (coalesce\(\) writes a thousand|append\(\) stores every kind)/,
+  ],
+  [
+    'the case counts, or names, what this tier has under another name',
+    /a lane that is none|stats\(\) tells|an open transaction$|waits for an open transaction/,
+  ],
+]
+
+/** Why a case does not run on a server; `undefined` if it does. */
+export function reasonOnServer(name: string): string | undefined {
+  return limits.find(([, cases]) => cases.test(name))?.[0]
+}

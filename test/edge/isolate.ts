@@ -1,0 +1,55 @@
+/**
+ * Starts workerd, by way of miniflare, with a bundle of sources of this repository and empty D1 databases.
+ *
+ * @module
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Miniflare } from 'miniflare'
+import { binary } from '../processes/peer.ts'
+
+/** A workerd process with one Worker in it. */
+export interface Isolate extends AsyncDisposable {
+  /** Sends a request to the Worker. */
+  fetch(init?: { readonly method: string; readonly body: string }): Promise<Response>
+}
+
+/** What the Worker has. */
+export interface IsolateOptions {
+  /** Whether it brings contract cases, and what of Node `expect` is written for. */
+  readonly hasCases: boolean
+  /** The names of its D1 bindings. */
+  readonly databases: readonly string[]
+}
+
+/** Bundles a module of this folder and runs it. */
+export async function startIsolate(entry: string, { hasCases, databases }: IsolateOptions): Promise<Isolate> {
+  const miniflare = new Miniflare({
+    modules: [{ type: 'ESModule', path: 'worker.js', contents: await bundle(entry, hasCases) }],
+    compatibilityDate: '2026-07-01',
+    compatibilityFlags: hasCases ? ['nodejs_compat'] : ['disallow_eval_during_startup'],
+    d1Databases: [...databases],
+  })
+  await miniflare.ready
+  return {
+    async fetch(init) {
+      const response = await miniflare.dispatchFetch('http://isolate/', { ...init })
+      return response as unknown as Response
+    },
+    [Symbol.asyncDispose]: () => miniflare.dispose(),
+  }
+}
+
+async function bundle(entry: string, hasCases: boolean): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'unbusy-edge-'))
+  try {
+    const args = [join(import.meta.dirname, 'bundle.ts'), join(import.meta.dirname, entry), folder]
+    const { stdout } = await promisify(execFile)(binary('bun'), hasCases ? [...args, '--cases'] : args)
+    return await readFile(stdout.trim(), 'utf8')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

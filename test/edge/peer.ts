@@ -1,0 +1,12 @@
+/**
+ * Stands in for the contract's other processes: inside workerd there are none.
+ *
+ * @module
+ */
+import { NotHere } from './not-here.ts'
+
+export function peerCommand(): never {
+  throw new NotHere('there are no other processes')
+}
+
+export { peerCommand as binary, peerCommand as peerQuery }

@@ -1,0 +1,158 @@
+import { sql } from 'kysely'
+import { LockTimeoutError, OutcomeUnknownError, RemoteError } from 'unbusy'
+import { describe, expect, it } from 'vitest'
+import { run } from '../contract/run-sql.ts'
+import type { Fault } from '../hrana/faults.ts'
+import { countNotes, transports, useServer } from './remote-storage.ts'
+
+const remote = useServer()
+
+const drop = (when: 'before' | 'after'): Fault => ({ kind: 'drop', when })
+const status = (code: number, when: 'before' | 'after' = 'before', body?: string): Fault => ({
+  kind: 'status',
+  when,
+  status: code,
+  ...(body !== undefined && { body }),
+})
+
+interface OutcomeCase {
+  readonly name: string
+  readonly fault: Fault
+  /** What a lone insert does: it resolves, or rejects so. */
+  readonly insert: 'stored' | 'unknown' | 'refused'
+  /** How many rows are there afterwards. */
+  readonly rows: number
+  readonly httpOnly?: true
+}
+
+const busy = (text: string): Fault => ({ kind: 'error', code: 'SQLITE_BUSY', message: text })
+
+const cases: readonly OutcomeCase[] = [
+  { name: 'a cut before it ran', fault: drop('before'), insert: 'unknown', rows: 0 },
+  { name: 'a cut after it was committed', fault: drop('after'), insert: 'unknown', rows: 1 },
+  { name: 'a page of a proxy', fault: { kind: 'garbage' }, insert: 'unknown', rows: 1 },
+  { name: 'HTTP 502 before', fault: status(502), insert: 'unknown', rows: 0, httpOnly: true },
+  { name: 'HTTP 503 after', fault: status(503, 'after'), insert: 'unknown', rows: 1, httpOnly: true },
+  { name: 'HTTP 429', fault: status(429), insert: 'stored', rows: 1, httpOnly: true },
+  { name: 'HTTP 401', fault: status(401), insert: 'refused', rows: 0, httpOnly: true },
+  { name: 'HTTP 404', fault: status(404), insert: 'refused', rows: 0, httpOnly: true },
+  { name: 'a busy lock', fault: busy('SQLite error: database is locked'), insert: 'stored', rows: 1 },
+  {
+    name: 'a lock that another writer keeps',
+    fault: { kind: 'error', code: 'TRANSACTION_BUSY', message: 'busy' },
+    insert: 'stored',
+    rows: 1,
+  },
+  {
+    name: 'a transaction that was taken away',
+    fault: { kind: 'error', code: 'TRANSACTION_TIMEOUT', message: 'Transaction timed-out' },
+    insert: 'stored',
+    rows: 1,
+  },
+  {
+    name: 'a blocked database',
+    fault: { kind: 'error', code: 'BLOCKED', message: 'Database is blocked' },
+    insert: 'refused',
+    rows: 0,
+  },
+]
+
+describe.each(transports)('outcomes over %s', (transport) => {
+  it('C16 of a write decide whether it is sent again, and reads always are', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const insert = (): Promise<unknown> => storage.db.insertInto('note').values({ text: 'a' }).execute()
+    for (const { name, fault, insert: expected, rows, httpOnly } of cases) {
+      if (httpOnly && transport !== 'http') continue
+      await remote.server.faults({ script: [{ fault, matching: 'begin' }] })
+
+      const outcome = await insert().then(
+        () => 'stored',
+        (error: unknown) => error,
+      )
+
+      await remote.server.faults()
+      if (expected === 'stored') expect(outcome, name).toBe('stored')
+      else if (expected === 'unknown') expect(outcome, name).toBeInstanceOf(OutcomeUnknownError)
+      else expect(outcome, name).toMatchObject({ name: 'RemoteError', outcome: 'refused' })
+      expect(await countNotes(storage), name).toBe(rows)
+      await run(storage.db, 'delete from note')
+      await remote.server.faults({ script: [{ fault, matching: '"execute"' }] })
+      if (expected !== 'refused') expect(await countNotes(storage), `a read after ${name}`).toBe(0)
+      await remote.server.faults()
+    }
+  })
+
+  it('C16 an answer that does not come in time leaves the outcome unknown', async () => {
+    const storage = await remote.open(transport, {}, { requestTimeoutMs: 150 })
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const delay: Fault = { kind: 'delay', when: 'after', ms: 600 }
+    await remote.server.faults({ script: [{ fault: delay, matching: 'begin' }] })
+
+    const writing = storage.db.insertInto('note').values({ text: 'a' }).execute()
+
+    await expect(writing).rejects.toBeInstanceOf(OutcomeUnknownError)
+    expect(await countNotes(storage)).toBe(1)
+  })
+
+  it('C3 a server that is not there is waited for within the budget', async () => {
+    const nobody = transport === 'ws' ? 'ws://127.0.0.1:9' : 'http://127.0.0.1:9'
+
+    const error = await remote
+      .open(transport, { lockTimeoutMs: 200 }, { url: nobody })
+      .catch((reason: unknown) => reason)
+
+    expect(error).toBeInstanceOf(LockTimeoutError)
+    expect((error as Error).cause).toBeInstanceOf(RemoteError)
+    expect((error as Error).message).toMatch(/^The server could not be used after waiting/)
+  })
+})
+
+describe('a group over a server', () => {
+  it('C5 rejects only what fails alone, and keeps the order of the others', async () => {
+    const storage = await remote.open('http')
+    await run(storage.db, 'create table note (id integer primary key, text unique)')
+    const insert = (text: string) => storage.db.insertInto('note').values({ text }).execute()
+    const texts = Array.from({ length: 20 }, (_, index) => (index === 10 ? 't3' : `t${index}`))
+
+    const results = await Promise.allSettled(texts.map(insert))
+
+    expect(results.flatMap(({ status: it }, index) => (it === 'rejected' ? [index] : []))).toEqual([10])
+    expect(results[10]).toMatchObject({ reason: { code: 'SQLITE_CONSTRAINT_UNIQUE' } })
+    const { rows } = await sql<{ text: string }>`select text from note order by id`.execute(storage.db)
+    expect(rows.map(({ text }) => text)).toEqual(texts.filter((_, index) => index !== 10))
+  })
+
+  it('C16 whose answer is lost is not sent again, and each of its writes says so', async () => {
+    const storage = await remote.open('http')
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    await remote.server.faults({ script: [{ fault: drop('after'), matching: 'group' }] })
+    const insert = (text: string) => storage.db.insertInto('note').values({ text }).execute()
+
+    const results = await Promise.allSettled(['first', 'group', 'group', 'group'].map(insert))
+
+    expect(results.map(({ status: it }) => it)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected'])
+    for (const result of results.slice(1)) {
+      expect((result as PromiseRejectedResult).reason).toBeInstanceOf(OutcomeUnknownError)
+    }
+    expect(await countNotes(storage)).toBe(4)
+  })
+
+  it('C5 does not let a deferred key of one unit stand on its neighbour', async () => {
+    const storage = await remote.open('http')
+    await run(
+      storage.db,
+      'create table parent (id integer primary key)',
+      'create table child (id integer primary key, parent integer references parent (id) deferrable initially deferred)',
+    )
+    const warmUp = run(storage.db, 'insert into parent values (1)')
+
+    const results = await Promise.allSettled([
+      warmUp,
+      run(storage.db, 'insert into child values (1, 2)'),
+      run(storage.db, 'insert into parent values (2)'),
+    ])
+
+    expect(results.map(({ status: it }) => it)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  })
+})
