@@ -1,6 +1,6 @@
 /**
- * The app: who may ask, how much, and which routes there are. It runs wherever Hono does; only how a WebSocket begins is
- * the runtime's.
+ * The app: who may ask, how much, and which routes there are. It runs wherever Hono does; only how a WebSocket begins and
+ * where the page's files are is the runtime's.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { healthRoutes, metricsRoutes } from './routes/health.ts'
 import { liveRoutes } from './routes/live.ts'
 import { machineRoutes } from './routes/machines.ts'
 import { notFound } from './routes/not-found.ts'
-import { pageRoutes } from './routes/page.ts'
+import { pageRoutes, type ReadPage } from './routes/page.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { usageRoutes } from './routes/usage.ts'
 import type { Services } from './services.ts'
@@ -25,12 +25,14 @@ export interface AppOptions {
   readonly token?: string | undefined
   /** Of the runtime. */
   readonly upgradeWebSocket: UpgradeWebSocket
+  /** Of the runtime. */
+  readonly readPage: ReadPage
 }
 
 const maxBodyBytes = 1024 * 1024
 
 /** Makes the app. */
-export function createApp({ services, token, upgradeWebSocket }: AppOptions): Hono {
+export function createApp({ services, token, upgradeWebSocket, readPage }: AppOptions): Hono {
   const app = new Hono()
   app.onError((error, c) => failureResponse(error, c))
   app.notFound((c) => notFound(c, 'Not found'))
@@ -43,7 +45,7 @@ export function createApp({ services, token, upgradeWebSocket }: AppOptions): Ho
   const access = token === undefined ? undefined : new PageAccess(token)
   app.use(refuseOtherSites)
   app.use('/', bodyLimit({ maxSize: 4_096 }))
-  app.route('/', pageRoutes(access))
+  app.route('/', pageRoutes(access, readPage))
   if (token !== undefined && access !== undefined) app.use(requireTokenOrCookie(token, access))
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: (c) => c.json(tooLarge, 413) }))
 

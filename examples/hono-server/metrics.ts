@@ -1,44 +1,27 @@
 /**
- * The figures as Prometheus text. Nothing is counted twice: each metric reads the storage's, or the server's, own figures
- * when it is asked for.
+ * The figures in Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/). Nothing is counted
+ * twice: each metric reads the storage's, or the server's, own figures when it is asked for. That is also why there is no
+ * client library: those count by themselves, and are written for Node.
  *
  * @module
  */
-import prometheus, { type Registry } from 'prom-client'
 import type { Figures } from './figures.ts'
 import { metrics } from './metric-list.ts'
 
-/** Makes a registry of its own: several servers in one process do not meet in the default one. */
-export function metricsRegistry(figures: () => Figures): Registry {
-  const registry = new prometheus.Registry()
-  for (const { name, help, label, value } of metrics) {
-    const configuration = {
-      name,
-      help,
-      labelNames: label === undefined ? [] : [label],
-      registers: [registry],
-    }
-    const each = (set: (value: number, labels: Record<string, string>) => void): void => {
-      const current = value(figures())
-      if (typeof current === 'number') set(current, {})
-      else for (const [key, one] of Object.entries(current)) set(one, { [label ?? 'of']: key })
-    }
-    if (!name.endsWith('_total')) {
-      new prometheus.Gauge({
-        ...configuration,
-        collect() {
-          each((now, labels) => this.set(labels, now))
-        },
-      })
-      continue
-    }
-    new prometheus.Counter({
-      ...configuration,
-      collect() {
-        this.reset()
-        each((now, labels) => this.inc(labels, now))
-      },
+/** The content type of {@linkcode metricsText}. */
+export const metricsType = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** All metrics as they are now. No label of ours has a character that would have to be escaped. */
+export function metricsText(figures: Figures): string {
+  return metrics
+    .map(({ name, help, label = 'of', value }) => {
+      const current = value(figures)
+      const samples =
+        typeof current === 'number'
+          ? [`${name} ${current}`]
+          : Object.entries(current).map(([key, one]) => `${name}{${label}="${key}"} ${one}`)
+      const type = name.endsWith('_total') ? 'counter' : 'gauge'
+      return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples, ''].join('\n')
     })
-  }
-  return registry
+    .join('\n')
 }

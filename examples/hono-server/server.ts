@@ -11,6 +11,7 @@ import { createApp } from './app.ts'
 import { configFromEnv, type ServerConfig } from './config.ts'
 import { closeDatabase, type OpenDatabase, openDatabase } from './database.ts'
 import { drain } from './drain.ts'
+import { readPage } from './page-files.ts'
 import { Services } from './services.ts'
 
 /** What a runtime's own server is asked to do. */
@@ -76,7 +77,7 @@ async function start(runtime: Runtime, config: ServerConfig): Promise<RunningSer
   const { hostname, port, token } = config
   const database = await openDatabase(config.storage)
   const services = new Services(database.storage, config)
-  const app = createApp({ services, token, upgradeWebSocket: runtime.upgradeWebSocket })
+  const app = createApp({ services, token, upgradeWebSocket: runtime.upgradeWebSocket, readPage })
   const fetch: ListenOptions['fetch'] = (request, env) => app.fetch(request, env)
   try {
     return { database, services, listener: await runtime.listen({ hostname, port, fetch }) }

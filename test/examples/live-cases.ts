@@ -23,6 +23,7 @@ const minute = 60_000
 export const liveCases: readonly RouteCase[] = [
   {
     name: 'heartbeats on known ids do not touch the database: answered and shown while it is locked, stored afterwards',
+    needsFile: true,
     async run(demo) {
       const [session, machine] = [await newSession(demo), newId()]
       await demo.request('/v1/machines', { id: machine, metadata: '' })
@@ -55,6 +56,7 @@ export const liveCases: readonly RouteCase[] = [
   },
   {
     name: 'a session that another process has ended is not revived, and its heartbeats are dropped soon',
+    needsFile: true,
     async run(demo) {
       const id = await newSession(demo)
       await using watcher = await watchEvents(demo)
@@ -74,6 +76,7 @@ export const liveCases: readonly RouteCase[] = [
   },
   {
     name: 'an end is stored when it is answered, and a sign of life that waited does not revive',
+    needsFile: true,
     async run(demo) {
       const id = await newSession(demo)
       const nowMs = Date.now()
@@ -157,6 +160,7 @@ export const liveCases: readonly RouteCase[] = [
   },
   {
     name: 'a machine is online and active while a WebSocket of its own is open; those who watch are told, and it is stored',
+    needsFile: true,
     async run(demo) {
       const id = newId()
       await demo.request('/v1/machines', { id, metadata: '' })
@@ -239,6 +243,7 @@ export const liveCases: readonly RouteCase[] = [
   },
   {
     name: 'who has been silent for 10 minutes is marked as inactive, once, and those who watch are told',
+    needsFile: true,
     async run(demo) {
       const id = await newSession(demo)
       await using watcher = await watchEvents(demo)

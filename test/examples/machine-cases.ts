@@ -60,6 +60,7 @@ export const machineCases: readonly RouteCase[] = [
   },
   {
     name: 'POST /v1/machines from many callers who all find nothing creates once, and all get 200',
+    needsFile: true,
     async run(demo) {
       const id = newId()
       const lock = await holdLock(demo.path, 20_000)
@@ -77,6 +78,7 @@ export const machineCases: readonly RouteCase[] = [
   },
   {
     name: 'a locked database: what is unchanged needs no lock, what is new gets 503 with Retry-After and is never stored',
+    needsFile: true,
     async run(demo) {
       const [known, unknown] = [newId(), newId()]
       await demo.request('/v1/machines', { id: known, metadata: 'same' })
@@ -138,6 +140,7 @@ export const machineCases: readonly RouteCase[] = [
   },
   {
     name: 'what was answered is what another process reads',
+    needsFile: true,
     async run(demo) {
       const id = newId()
       await demo.request('/v1/machines', { id, metadata: 'm' })

@@ -12,6 +12,8 @@ import type { Demo } from './demo-server.ts'
 /** A sentence and what shows it. */
 export interface RouteCase {
   readonly name: string
+  /** It holds the lock of the database's file, or reads and writes it from another process. @default {false} */
+  readonly needsFile?: boolean
   run(demo: Demo): Promise<void>
 }
 

@@ -13,6 +13,7 @@ export const usageCapacity = 20
 export const usageEventCases: readonly RouteCase[] = [
   {
     name: 'POST /v2/usage-events stores the same externalKey once, the first one wins, and stamps with the request',
+    needsFile: true,
     async run(demo) {
       const sessionId = await newSession(demo)
       const event = (externalKey: string, total: number): object => ({
@@ -59,6 +60,7 @@ export const usageEventCases: readonly RouteCase[] = [
   },
   {
     name: 'POST /v2/usage-events beyond the capacity gets 503 with the reason, is counted, and what was taken is stored',
+    needsFile: true,
     async run(demo) {
       const sessionId = await newSession(demo)
       const send = () =>

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Kysely } from 'kysely'
 import type { Storage, WaitOptions } from 'unbusy'
 import type { Database, MachineRow } from '../schema.ts'
 
@@ -36,8 +35,8 @@ export class MachineRepository {
   }
 
   /** One machine, if it is known. */
-  find(id: string, db: Kysely<Database> = this.#storage.db): Promise<MachineRow | undefined> {
-    return db.selectFrom('machine').selectAll().where('id', '=', id).executeTakeFirst()
+  find(id: string): Promise<MachineRow | undefined> {
+    return this.#storage.db.selectFrom('machine').selectAll().where('id', '=', id).executeTakeFirst()
   }
 
   /**
@@ -46,22 +45,32 @@ export class MachineRepository {
    * @param wait In which lane, and how long, the write lock is waited for. What changes nothing needs none and never waits.
    */
   async register(registration: Registration, nowMs: number, wait: WaitOptions): Promise<MachineOutcome> {
-    const known = await this.find(registration.id)
-    if (known !== undefined && changeOf(known, registration, nowMs) === undefined)
-      return { row: known, change: 'none' }
-
-    return this.#storage.write<MachineOutcome>(async (trx) => {
-      // Another server may have created, changed or revoked it since: what counts is what is stored now, under the lock.
-      const current = await this.find(registration.id, trx)
-      if (current === undefined) {
-        const created = trx.insertInto('machine').values(newMachine(registration, nowMs)).returningAll()
-        return { row: await created.executeTakeFirstOrThrow(), change: 'created' }
+    const db = this.#storage.with(wait)
+    const { id } = registration
+    // Another server may create, change or revoke it meanwhile. So each write says what it has seen, and takes effect only
+    // if that is still so: one statement, which needs no transaction and works where there are none.
+    for (let known = await this.find(id); ; known = await this.find(id)) {
+      if (known === undefined) {
+        const created = await db
+          .insertInto('machine')
+          .values(newMachine(registration, nowMs))
+          .onConflict((conflict) => conflict.column('id').doNothing())
+          .returningAll()
+          .executeTakeFirst()
+        if (created !== undefined) return { row: created, change: 'created' }
+        continue
       }
-      const change = changeOf(current, registration, nowMs)
-      if (change === undefined) return { row: current, change: 'none' }
-      const updated = trx.updateTable('machine').set(change).where('id', '=', current.id).returningAll()
-      return { row: await updated.executeTakeFirstOrThrow(), change: 'updated' }
-    }, wait)
+      const change = changeOf(known, registration, nowMs)
+      if (change === undefined) return { row: known, change: 'none' }
+      const updated = await db
+        .updateTable('machine')
+        .set(change)
+        .where('id', '=', id)
+        .where('seq', '=', known.seq)
+        .returningAll()
+        .executeTakeFirst()
+      if (updated !== undefined) return { row: updated, change: 'updated' }
+    }
   }
 
   /** Revokes a machine for ever; again, it changes nothing. Answers the machine, if it is known. */

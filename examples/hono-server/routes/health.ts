@@ -4,7 +4,7 @@
  * @module
  */
 import { Hono } from 'hono'
-import { metricsRegistry } from '../metrics.ts'
+import { metricsText, metricsType } from '../metrics.ts'
 import type { Services } from '../services.ts'
 
 /** `GET /healthz` touches no database, `GET /readyz` asks it. */
@@ -29,10 +29,7 @@ export function healthRoutes({ storage }: Services): Hono {
 
 /** `GET /metrics` in the text format of Prometheus. */
 export function metricsRoutes(services: Services): Hono {
-  const registry = metricsRegistry(() => services.figures())
   const app = new Hono()
-  app.get('/metrics', async (c) =>
-    c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
-  )
+  app.get('/metrics', (c) => c.body(metricsText(services.figures()), 200, { 'content-type': metricsType }))
   return app
 }

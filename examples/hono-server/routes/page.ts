@@ -4,12 +4,24 @@
  *
  * @module
  */
-import { readFile } from 'node:fs/promises'
 import { Hono } from 'hono'
 import { type PageAccess, setPageCookie } from '../auth.ts'
 
+/** A file of the page. */
+export type PageFile =
+  | 'live.html'
+  | 'sign-in.html'
+  | 'live.css'
+  | 'live.js'
+  | 'listing.js'
+  | 'figures.js'
+  | 'icon.svg'
+
+/** Reads a file of the page as text; where files are is the runtime's. */
+export type ReadPage = (name: PageFile) => Promise<string>
+
 const [html, script] = ['text/html; charset=utf-8', 'text/javascript; charset=utf-8']
-const types = {
+const types: Readonly<Record<PageFile, string>> = {
   'live.html': html,
   'sign-in.html': html,
   'live.css': 'text/css; charset=utf-8',
@@ -17,9 +29,7 @@ const types = {
   'listing.js': script,
   'figures.js': script,
   'icon.svg': 'image/svg+xml',
-} as const
-
-type FileName = keyof typeof types
+}
 
 const headers = {
   'cache-control': 'no-cache',
@@ -30,11 +40,13 @@ const headers = {
 }
 
 /** `GET /` and its files; `POST /` signs in. */
-export function pageRoutes(access: PageAccess | undefined): Hono {
+export function pageRoutes(access: PageAccess | undefined, readPage: ReadPage): Hono {
   const app = new Hono()
-  const serve = async (name: FileName, status: 200 | 401 = 200): Promise<Response> => {
-    const file = await readFile(new URL(`../page/${name}`, import.meta.url), 'utf8')
-    return new Response(file, { status, headers: { ...headers, 'content-type': types[name] } })
+  const serve = async (name: PageFile, status: 200 | 401 = 200): Promise<Response> => {
+    return new Response(await readPage(name), {
+      status,
+      headers: { ...headers, 'content-type': types[name] },
+    })
   }
   app.get('/', async (c) => {
     const isIn = access === undefined || (await access.hasCookie(c))

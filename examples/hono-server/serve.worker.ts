@@ -1,0 +1,79 @@
+/**
+ * `npm run start:workerd`: bundles `entry.worker.ts` and serves it with workerd, by way of miniflare, which brings the
+ * local D1. On Cloudflare itself the same entry runs with a Durable Object `DEMO`, a D1 database `DB` and the page's files
+ * as the JSON variable `PAGE`.
+ *
+ * @module
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { Miniflare } from 'miniflare'
+import { UnbusyError } from 'unbusy'
+import { configFromEnv } from './config.ts'
+
+/** What the Worker is told of the environment, as it is. */
+const passedOn = /^(API_TOKEN|DATABASE_\w+|SQLITE_\w+|PRESENCE_\w+|SWEEP_\w+|USAGE_\w+)$/
+
+try {
+  await serve()
+} catch (error) {
+  console.error(error instanceof UnbusyError ? error.message : error)
+  process.exit(1)
+}
+
+async function serve(): Promise<void> {
+  const { hostname, port, token, storage } = configFromEnv(process.env)
+  const { D1_FOLDER = 'data/d1' } = process.env
+  const miniflare = new Miniflare({
+    host: hostname,
+    port,
+    modules: [{ type: 'ESModule', path: 'worker.js', contents: bundle() }],
+    compatibilityDate: '2026-07-01',
+    d1Databases: ['DB'],
+    d1Persist: D1_FOLDER,
+    durableObjects: { DEMO: 'Demo' },
+    bindings: {
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => passedOn.test(name))),
+      PAGE: pageFiles(),
+    },
+  })
+  const url = await miniflare.ready
+  const stop = (): void => void miniflare.dispose().then(() => process.exit(0))
+  process.once('SIGTERM', stop).once('SIGINT', stop)
+  const database = process.env.DATABASE_URL ? new URL(storage.url).host : `D1 in ${D1_FOLDER}`
+  const curl = token === undefined ? 'curl -s' : 'curl -s -H "authorization: Bearer $API_TOKEN"'
+  console.log(`
+The unbusy demo runs on workerd, database ${database}
+It listens on ${url.origin}, try:
+
+  ${curl} ${url.origin}/v1/machines -d '{ "id": "laptop", "metadata": "my first machine" }'
+  ${curl} ${url.origin}/v1/machines
+
+or open ${url.origin}/ in a browser
+`)
+}
+
+function bundle(): string {
+  const outdir = mkdtempSync(join(tmpdir(), 'unbusy-demo-'))
+  const bun = join(import.meta.dirname, '../../node_modules/.bin/bun')
+  const entry = join(import.meta.dirname, 'entry.worker.ts')
+  const args = ['--target', 'browser', '--conditions', 'workerd', '--conditions', 'unbusy-source']
+  try {
+    execFileSync(bun, ['build', entry, ...args, '--outdir', outdir], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    return readFileSync(join(outdir, 'entry.worker.js'), 'utf8')
+  } finally {
+    rmSync(outdir, { recursive: true, force: true })
+  }
+}
+
+function pageFiles(): Record<string, string> {
+  const folder = join(import.meta.dirname, 'page')
+  return Object.fromEntries(
+    readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+  )
+}
