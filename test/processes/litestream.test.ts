@@ -7,10 +7,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Kysely, sql } from 'kysely'
 import { openStorage } from 'unbusy'
@@ -19,24 +19,28 @@ import type { AnyDatabase } from '../contract/case.ts'
 import { connectorTo } from '../contract/matrix.ts'
 import { until } from '../contract/together.ts'
 
+const run = promisify(execFile)
 const onNode = !('Bun' in globalThis) && !('Deno' in globalThis)
-const litestream = findLitestream()
-const reason = onNode
-  ? 'neither @flydotio/litestream nor LITESTREAM, the path of its program, is there for this platform'
-  : 'the run on Node shows it'
-const title = onNode && litestream !== undefined ? 'Litestream' : `Litestream (skipped here: ${reason})`
+/** Where the program is installed once: an ignored folder, as not every platform has the package. */
+const home = fileURLToPath(new URL('../../.venv/litestream', import.meta.url))
+const litestream = onNode ? await findLitestream() : { reason: 'the run on Node shows it' }
+const title = 'path' in litestream ? 'Litestream' : `Litestream (skipped here: ${litestream.reason})`
 
 /** The program, not the package's script: that one does not pass signals on. */
-function findLitestream(): string | undefined {
-  const given = process.env.LITESTREAM
-  if (given !== undefined) return given
+async function findLitestream(): Promise<{ readonly path: string } | { readonly reason: string }> {
+  const { LITESTREAM } = process.env
+  if (LITESTREAM !== undefined) return { path: LITESTREAM }
+  const name = `@flydotio/litestream-${process.platform}-${process.arch}`
+  const path = join(home, 'node_modules', name, 'litestream')
+  if (existsSync(path)) return { path }
   try {
-    const { resolve } = createRequire(import.meta.url)
-    const name = `@flydotio/litestream-${process.platform}-${process.arch}`
-    const program = join(dirname(resolve(`${name}/package.json`)), 'litestream')
-    return existsSync(program) ? program : undefined
+    await mkdir(home, { recursive: true })
+    await run('npm', ['install', '--no-save', '--no-audit', '--prefix', home, `${name}@1.0.1`], {
+      timeout: 60_000,
+    })
+    return { path }
   } catch {
-    return undefined
+    return { reason: `${name} cannot be installed, and LITESTREAM, the path of its program, is not set` }
   }
 }
 
@@ -55,7 +59,7 @@ function exitOf(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()))
 }
 
-describe.skipIf(!onNode || litestream === undefined)(title, () => {
+describe.skipIf(!('path' in litestream))(title, () => {
   it("restores what was written under load with checkpoint: 'passive'", async () => {
     const folder = await mkdtemp(join(tmpdir(), 'unbusy-litestream-'))
     const path = join(folder, 'app.db')
@@ -71,7 +75,7 @@ describe.skipIf(!onNode || litestream === undefined)(title, () => {
       connector: await connectorTo('better-sqlite3', path),
     })
     await sql`create table page (id integer primary key, content blob)`.execute(storage.db)
-    const program = litestream as string
+    const { path: program } = litestream as { readonly path: string }
     const child = spawn(program, ['replicate', '-config', config], { stdio: 'ignore' })
     const exited = exitOf(child)
     try {
@@ -97,7 +101,7 @@ describe.skipIf(!onNode || litestream === undefined)(title, () => {
       child.kill('SIGTERM')
       await exited
       const restored = join(folder, 'restored.db')
-      await promisify(execFile)(program, ['restore', '-o', restored, `file://${replica}`])
+      await run(program, ['restore', '-o', restored, `file://${replica}`])
 
       await using copy = await openStorage<AnyDatabase>({
         connector: await connectorTo('better-sqlite3', restored),

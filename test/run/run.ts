@@ -33,7 +33,9 @@ function chooseSteps(names: readonly string[]): readonly Step[] {
     throw new RangeError(`Cannot run step "${name}": it must be one of ${known}`)
   }
 
-  return names.length === 0 ? steps : steps.filter((step) => names.includes(step.name))
+  return names.length === 0
+    ? steps.filter(({ isOnRequest }) => !isOnRequest)
+    : steps.filter((step) => names.includes(step.name))
 }
 
 function sum(key: 'passed' | 'failed' | 'skipped'): number {

@@ -15,11 +15,22 @@ export interface Step {
   readonly timeLimitMs: number
   /** The runtime whose tally the step must write; without it the step counts as one test, by its exit code. */
   readonly tallies?: RuntimeName
+  /** Runs only when it is named. */
+  readonly isOnRequest?: true
 }
 
 const checkLimitMs = 2 * 60_000
 /** Two to three times what a suite takes on two quiet cores. */
 const suiteLimitMs = 8 * 60_000
+
+/** The contract where the engine is behind a network: what of it is about files and locks of this machine is not here. */
+const serverContract = [
+  'abort batch begin group-commit group-commit-culprits group-commit-neighbours integers kysely-controlled kysely-log',
+  'kysely-plugins kysely-queries kysely-schema kysely-transactions late-queries no-hang outer-write prepare queue-limits',
+  'raw-transactions readers repository results routing rows statements storage values write-behind',
+]
+  .flatMap((names) => names.split(' '))
+  .map((name) => `test/contract/${name}.test.ts`)
 
 /** Every step, in the order in which they run. */
 export const steps: readonly Step[] = [
@@ -27,7 +38,17 @@ export const steps: readonly Step[] = [
   { name: 'typecheck', command: 'tsc', args: ['-p', 'tsconfig.json'], timeLimitMs: checkLimitMs },
   { name: 'cycles', command: 'node', args: ['test/run/check-cycles.ts'], timeLimitMs: checkLimitMs },
   { name: 'exports', command: 'node', args: ['test/run/check-exports.ts'], timeLimitMs: checkLimitMs },
+  { name: 'size', command: 'node', args: ['test/run/size.ts'], timeLimitMs: checkLimitMs },
   { name: 'node', command: 'vitest', args: ['run'], timeLimitMs: suiteLimitMs, tallies: 'node' },
+  // Tier B, against LIBSQL_SERVER_URL where it is set, else the in-repo server.
+  {
+    name: 'remote',
+    command: 'env',
+    args: ['CONNECTORS=libsql-server', 'vitest', 'run', 'test/remote/', ...serverContract],
+    timeLimitMs: suiteLimitMs,
+    tallies: 'node',
+    isOnRequest: true,
+  },
   // Without --bun, Bun obeys vitest's shebang and the suite would run on Node.
   {
     name: 'bun',

@@ -6,7 +6,7 @@ import { holdLock } from 'unbusy/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { examineFile } from '../../src/tools/doctor.ts'
 import { DoctorUsageError } from '../../src/tools/doctor-file.ts'
-import { type ConnectorName, connectorNames } from '../contract/matrix.ts'
+import { type ConnectorName, localConnectorNames } from '../contract/matrix.ts'
 import { peerCommand, peerQuery } from '../processes/peer.ts'
 import { copyOf, filesOf, makeSickFiles, removeFolders, type SickFile } from './sick-files.ts'
 
@@ -19,7 +19,7 @@ afterAll(() => removeFolders([sick]))
 /** What the system tells is Linux's /proc. */
 const tellsHolders = process.platform === 'linux'
 
-describe.each(connectorNames)('doctor with %s', (dialect) => {
+describe.each(localConnectorNames)('doctor with %s', (dialect) => {
   let folder: string
   beforeAll(() => {
     folder = copyOf(sick)
