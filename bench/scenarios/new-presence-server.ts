@@ -9,6 +9,7 @@ import { upgradeWebSocket } from '@hono/node-server'
 import { createApp } from '../../examples/hono-server/app.ts'
 import { openDatabase } from '../../examples/hono-server/database.ts'
 import { drain } from '../../examples/hono-server/drain.ts'
+import { readPage } from '../../examples/hono-server/page-files.ts'
 import { Services } from '../../examples/hono-server/services.ts'
 import { flushEveryMs } from './presence.ts'
 import { serve } from './serve.ts'
@@ -17,7 +18,7 @@ const database = await openDatabase({ url: `file:${process.argv[2]}` })
 const services = new Services(database.storage, { presenceFlushMs: flushEveryMs })
 
 await serve({
-  app: createApp({ services, upgradeWebSocket }),
+  app: createApp({ services, upgradeWebSocket, readPage }),
   lockCycles: () => database.storage.stats().lockCycles,
   async close() {
     services.stop()
