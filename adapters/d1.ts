@@ -52,7 +52,9 @@ const maxValueBytes = 2_000_000
 export function d1(options: D1Options): Connector {
   const { database } = options ?? {}
   if (typeof database?.prepare !== 'function' || typeof database.batch !== 'function') {
-    throw new ConfigError('Cannot use database as it is no D1 binding: it must be like env.DB of a Worker')
+    throw new ConfigError(
+      'Cannot use d1 as its database is no D1 binding: it must be like env.DB of a Worker',
+    )
   }
   return {
     name: 'd1',

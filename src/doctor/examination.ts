@@ -11,7 +11,7 @@ import type { FileFacts, FileHolder } from './file-facts.ts'
 export interface DoctorOptions {
   /**
    * Whether to run `quick_check` and `foreign_key_check`, which read the whole database in two statements: the event loop
-   * stands still meanwhile (some 0.5 s per GB from memory, and what the disk takes). @default {true}
+   * stands still meanwhile. @default {true}
    */
   readonly scan?: boolean
   /** How long each question may wait, for a lock or behind other writes, in milliseconds. @default {2_000} */

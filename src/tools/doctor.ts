@@ -17,7 +17,7 @@ import type { Examination } from '../doctor/examination.ts'
 import type { FileFacts } from '../doctor/file-facts.ts'
 import { type DoctorCheck, type DoctorReport, reportOf } from '../doctor/report.ts'
 import { type LockWait, startLockWait, systemClock } from '../lock-wait.ts'
-import { assertIsFile, withUsageErrors } from './doctor-file.ts'
+import { assertIsFile, DoctorUsageError, withUsageErrors } from './doctor-file.ts'
 import { openingCheck, openingOptions, takenOver } from './doctor-opening.ts'
 
 /** What the doctor is asked. */
@@ -46,6 +46,11 @@ const connectionOptions: ConnectionOptions = {
 export async function examineFile(request: DoctorRequest): Promise<DoctorReport> {
   const { file, dialect } = request
   assertIsFile(file)
+  if (dialect === 'd1' || dialect === 'libsql-web') {
+    throw new DoctorUsageError(
+      `Cannot examine a file with ${dialect} as it opens none: choose another dialect`,
+    )
+  }
   const connector = await withUsageErrors(() =>
     connectorFor({ url: file, ...(dialect !== undefined && { dialect }) }),
   )
