@@ -26,18 +26,20 @@ const texts = [
   '1e3',
   ' 5 ',
   '-0',
-  '-',
   '0x10',
   `${2n ** 63n}`,
   "it's; -- ?",
   '%_',
 ]
 
+/** As a number it is 0 to some engines and -0 to libSQL's: `engine-differences.ts`. */
+const loneMinus = /^\s*-(?!\d|\.\d)/
+
 const numbers = (from: readonly string[]): fc.Arbitrary<ProgramValue> =>
   fc.constantFrom(...from).map((value) => ['number', value])
 const text: fc.Arbitrary<ProgramValue> = fc
   .oneof(fc.constantFrom(...texts), fc.string({ unit: 'grapheme', maxLength: 8 }))
-  .filter((value) => !value.includes('\0'))
+  .filter((value) => !value.includes('\0') && !loneMinus.test(value))
   .map((value) => ['text', value])
 const blob = (bytes: { readonly min: number; readonly max: number }): fc.Arbitrary<ProgramValue> =>
   fc.uint8Array({ ...bytes, maxLength: 6 }).map((each) => ['blob', Buffer.from(each).toString('hex')])
