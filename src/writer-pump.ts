@@ -140,7 +140,7 @@ export class WriterPump {
       lockWait.attempts++
       if (writer.isBusy(error)) {
         lockWait.busyError = error
-        this.#giveUpLate(first)
+        waiting.returnTried([first])
         return false
       }
       void this.#reject(first, error)
@@ -201,16 +201,11 @@ export class WriterPump {
       return this.#commitGroup
     } catch (error) {
       if (!writer.isBusy(error)) return this.#reject(first, error)
-      this.#giveUpLate(first)
+      waiting.returnTried([first])
       throw error
     } finally {
       first.isTried = false
     }
-  }
-
-  /** Who had to leave while the lock was being asked for leaves now; so does one whose budget was for one try only. */
-  #giveUpLate(first: WriteUnit): void {
-    this.#host.waiting.returnTried([first])
   }
 
   /**

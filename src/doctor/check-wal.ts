@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hasWalResetBug } from '../engine-version.ts'
+import { hasNoopCheckpoint, hasWalResetBug } from '../engine-version.ts'
 import type { Row } from '../values.ts'
 import type { Examination } from './examination.ts'
 import type { FileHolder } from './file-facts.ts'
@@ -64,7 +64,7 @@ export async function checkWal(examination: Examination, version: string): Promi
     // It looks and does nothing; before 3.51 the word is unknown, and would be a real checkpoint.
     const noop = 'PRAGMA wal_checkpoint(NOOP)'
     // On a file that cannot be written even that is refused.
-    const looked = isAtLeast351(version) ? await ask(noop).then(framesOf, () => undefined) : undefined
+    const looked = hasNoopCheckpoint(version) ? await ask(noop).then(framesOf, () => undefined) : undefined
     const left =
       looked === undefined
         ? ''
@@ -143,9 +143,4 @@ function framesOf([row]: readonly Row[]): Frames {
 async function pageSizeOf({ ask }: Examination): Promise<number> {
   const [row] = await ask('select page_size from pragma_page_size')
   return Number(row?.page_size)
-}
-
-function isAtLeast351(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  return major > 3 || (major === 3 && minor >= 51)
 }
