@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { env } from 'node:process'
+import { createInterface } from 'node:readline'
 import { freePort, isUp } from './ports.ts'
 import { realProgram } from './real-install.ts'
 
@@ -20,6 +21,18 @@ export interface RealServer extends AsyncDisposable {
   readonly wsUrl: string
   /** What it says of itself, such as `sqld 0.24.32 (40c272de 2026-05-10)`. */
   readonly version: string
+  /** What can be done to it, but for a given one. */
+  readonly outage?: Outage
+}
+
+/** How to have a database server fail, and come back with what it has stored. */
+export interface Outage {
+  /** Stops it where it is: requests wait, connections stay. Only `kill()` ends that. */
+  freeze(): Promise<void>
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>
+  /** Starts it again after `kill()`, at the same address on the same files. */
+  start(): Promise<void>
 }
 
 /** Why there is none. */
@@ -28,8 +41,20 @@ export interface NoServer {
 }
 
 const startLimitMs = 15_000
-/** Ends sqld when the end of its standard input tells that the parent is gone, however that ended. */
-const supervisor = '"$@" & child=$!; trap "kill $child" TERM; cat >/dev/null; kill $child; wait $child'
+/** Does to sqld what it reads, and ends it when the end of its standard input tells that the parent is gone, however that ended. */
+const supervisor = `
+  start() { "$@" </dev/null >/dev/null 2>&1 & child=$!; }
+  start "$@"
+  trap 'kill $child; exit' TERM
+  while read -r word; do
+    case $word in
+      freeze) kill -STOP $child ;;
+      kill) kill -KILL $child; wait $child ;;
+      start) start "$@" ;;
+    esac
+    echo done
+  done
+  kill $child; kill -CONT $child; wait $child`
 
 /**
  * Starts an empty one, or takes the given one. It costs 0.1 s once it is installed, and the install a few seconds.
@@ -61,17 +86,29 @@ export async function startRealServer(): Promise<RealServer | NoServer> {
       '--http-listen-addr',
       address,
     ],
-    { stdio: ['pipe', 'ignore', 'ignore'] },
+    // Detached: a Ctrl-C is not for it, as its clients have to write what they hold before it ends.
+    { stdio: ['pipe', 'pipe', 'ignore'], detached: true },
   )
   const ended = once(child, 'exit')
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const tell = async (word: keyof Outage): Promise<void> => {
+    child.stdin.write(`${word}\n`)
+    await answers.next()
+  }
+  const up = (): Promise<void> => isUp(`http://${address}/health`, startLimitMs)
+  const outage: Outage = {
+    freeze: () => tell('freeze'),
+    kill: () => tell('kill'),
+    start: () => tell('start').then(up),
+  }
   const end = async (): Promise<void> => {
     child.stdin.end()
     await ended
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    await isUp(`http://${address}/health`, startLimitMs)
-    return await known(`http://${address}`, end)
+    await up()
+    return { ...(await known(`http://${address}`, end)), outage }
   } catch (error) {
     await end()
     return { reason: `sqld did not start: ${(error as Error).message}` }

@@ -1,0 +1,48 @@
+/**
+ * What the servers have acknowledged, as their clients remember it. The database is held against it at the end.
+ *
+ * @module
+ */
+import type { RuntimeName } from './demo-process.ts'
+
+/** An event that was acknowledged: by whom, and when, in ms since the epoch. */
+export interface Taken {
+  readonly by: RuntimeName
+  readonly atMs: number
+}
+
+/** What one machine was told. */
+export interface MachineRecord {
+  readonly id: string
+  /** Its session's id; empty until it has one. */
+  sessionId: string
+  /** Whether its registration was answered with 200. */
+  isRegistered: boolean
+  /** Changes of its metadata that were answered with 200. */
+  changes: number
+  /** The running total of the last usage report that was answered with 200. */
+  reported: number
+  /** The time of its last heartbeat that was accepted, in ms since the epoch. */
+  heartbeatAtMs: number
+  heartbeats: number
+  /** Who accepted that last heartbeat. */
+  heartbeatBy: RuntimeName
+}
+
+/** Everything that was acknowledged. */
+export class Acknowledged {
+  readonly machines: MachineRecord[] = []
+  /** Usage events that were answered with 202, by their key. One that was sent again is of who answered last. */
+  readonly events: Map<string, Taken> = new Map()
+  /** Requests that were sent again, as nobody answered or the answer was 503. */
+  sentAgain = 0
+
+  /** The keys of the events that this server took in. */
+  eventsOf(by: RuntimeName): string[] {
+    return [...this.events].filter(([, taken]) => taken.by === by).map(([key]) => key)
+  }
+
+  sum(figure: 'changes' | 'reported' | 'heartbeats'): number {
+    return this.machines.reduce((sum, machine) => sum + machine[figure], 0)
+  }
+}
