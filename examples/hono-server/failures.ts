@@ -6,7 +6,13 @@
  */
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { ConstraintError, LockTimeoutError, QueueFullError, StorageClosedError } from 'unbusy'
+import {
+  ConstraintError,
+  LockTimeoutError,
+  OutcomeUnknownError,
+  QueueFullError,
+  StorageClosedError,
+} from 'unbusy'
 import { InvalidParamsError } from './validation.ts'
 
 /** The answer to a request whose handler threw. */
@@ -20,6 +26,9 @@ export function failureResponse(error: unknown, c: Context): Response {
     return tryAgain(c, 'overloaded', 'too many writes are waiting; nothing was stored')
   if (error instanceof StorageClosedError)
     return tryAgain(c, 'closing', 'the server is stopping; nothing was stored')
+  // Of a libSQL server only. Every write here can be sent again: by id, tag, key or compare-and-set it is applied once.
+  if (error instanceof OutcomeUnknownError)
+    return tryAgain(c, 'outcome-unknown', 'the answer of the database was lost; send it again')
   if (error instanceof ConstraintError) return c.json({ error: 'conflict', reason: error.code }, 409)
 
   console.error(`${c.req.method} ${c.req.path} failed:`, error)

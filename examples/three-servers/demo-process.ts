@@ -39,6 +39,7 @@ export class DemoProcess {
   #port: number
   #child: ChildProcess | undefined
   #output = ''
+  #isOver = false
 
   /** @param port 0 for a free one. It stays the same over restarts. */
   constructor(runtime: RuntimeName, port: number, env: NodeJS.ProcessEnv) {
@@ -58,6 +59,7 @@ export class DemoProcess {
 
   /** Resolves once it listens. @throws {Error} With what it said, if it did not. */
   async start(): Promise<void> {
+    if (this.#isOver) throw new Error(`${this.runtime} is not started, as the run has ended`)
     const program = `${root}/node_modules/.bin/${this.runtime}`
     const args = [...commands[this.runtime], `examples/hono-server/entry.${this.runtime}.ts`]
     const env = { ...process.env, ...this.#env, NO_COLOR: '1', PORT: String(this.#port) }
@@ -112,6 +114,12 @@ export class DemoProcess {
     const deadline = setTimeout(() => this.#child?.kill('SIGKILL'), stopLimitMs)
     await this.#end('SIGTERM')
     clearTimeout(deadline)
+  }
+
+  /** Stops it for good: whoever still wants to start it again cannot. */
+  async dispose(): Promise<void> {
+    this.#isOver = true
+    await this.stop()
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

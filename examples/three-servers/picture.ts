@@ -37,6 +37,11 @@ export function areSame(pictures: readonly Picture[]): boolean {
   return new Set(pictures.map((picture) => JSON.stringify(picture))).size === 1
 }
 
+/** How long ago the machine that was seen longest ago was seen, in milliseconds. */
+export function stalestMs({ machines }: Picture): number {
+  return Date.now() - Math.min(...machines.map(({ activeAt }) => activeAt))
+}
+
 /** For a line: how many machines, how many of them active, and how much usage. */
 export function describePicture({ machines, reports }: Picture): string {
   const active = machines.filter((machine) => machine.active).length

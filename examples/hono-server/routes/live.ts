@@ -7,7 +7,7 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { UpgradeWebSocket, WSContext } from 'hono/ws'
-import { LockTimeoutError } from 'unbusy'
+import { LockTimeoutError, OutcomeUnknownError } from 'unbusy'
 import type { SentEvent, Subscription } from '../event-hub.ts'
 import * as inputs from '../inputs.ts'
 import type { Services } from '../services.ts'
@@ -126,6 +126,8 @@ function failureOf(error: unknown): { readonly error: string; readonly reason?: 
   if (error instanceof InvalidParamsError) return { error: 'invalid-params', reason: error.message }
   if (error instanceof LockTimeoutError)
     return { error: 'busy', reason: 'the database stayed locked; the end was not stored: send it again' }
+  if (error instanceof OutcomeUnknownError)
+    return { error: 'outcome-unknown', reason: 'the answer of the database was lost; send the end again' }
   console.error('A heartbeat failed:', error)
   return { error: 'internal' }
 }
