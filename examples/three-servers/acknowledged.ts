@@ -20,8 +20,8 @@ export interface MachineRecord {
   isRegistered: boolean
   /** Changes of its metadata that were answered with 200. */
   changes: number
-  /** The running total of the last usage report that was answered with 200. */
-  reported: number
+  /** Usage reports, each under a key of its own, that were answered with 200. */
+  reports: number
   /** The time of its last heartbeat that was accepted, in ms since the epoch. */
   heartbeatAtMs: number
   heartbeats: number
@@ -37,12 +37,7 @@ export class Acknowledged {
   /** Requests that were sent again, as nobody answered or the answer was 503. */
   sentAgain = 0
 
-  /** The keys of the events that this server took in. */
-  eventsOf(by: RuntimeName): string[] {
-    return [...this.events].filter(([, taken]) => taken.by === by).map(([key]) => key)
-  }
-
-  sum(figure: 'changes' | 'reported' | 'heartbeats'): number {
-    return this.machines.reduce((sum, machine) => sum + machine[figure], 0)
+  get heartbeats(): number {
+    return this.machines.reduce((sum, { heartbeats }) => sum + heartbeats, 0)
   }
 }

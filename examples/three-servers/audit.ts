@@ -6,7 +6,7 @@
 import type { Storage } from 'unbusy'
 import { openStorage } from 'unbusy/auto'
 import type { Database } from '../hono-server/schema.ts'
-import type { Acknowledged } from './acknowledged.ts'
+import type { Acknowledged, MachineRecord } from './acknowledged.ts'
 
 /** What became of one kind of acknowledgement. */
 export interface Finding {
@@ -38,10 +38,9 @@ export class Auditor {
   }
 
   /** Which of these events are stored. */
-  async eventsOf(keys: Iterable<string>): Promise<ReadonlySet<string>> {
-    const wanted = new Set(keys)
-    const rows = await this.#storage.db.selectFrom('usage_event').select('external_key').execute()
-    return new Set(rows.map(({ external_key: key }) => key).filter((key) => wanted.has(key)))
+  async storedOf(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    const stored = await this.#eventKeys()
+    return new Set(keys.filter((key) => stored.has(key)))
   }
 
   /** For each machine, when it was last seen by what is stored, in ms since the epoch. */
@@ -55,22 +54,22 @@ export class Auditor {
     const { db } = this.#storage
     const machines = await db.selectFrom('machine').selectAll().execute()
     const machineOf = new Map(machines.map((machine) => [machine.id, machine]))
-    const reports = await db.selectFrom('usage_report').select(['key', 'tokens']).execute()
+    const reports = await db.selectFrom('usage_report').select('session_id').execute()
     const sessions = await db.selectFrom('session').select(['id', 'tag']).execute()
-    const events = await this.eventsOf(acknowledged.events.keys())
+    const stored = await this.#eventKeys()
 
     /** Of each machine what was acknowledged and what is there: less is lost, more was applied twice. */
     const compare = (
       what: string,
       promise: string,
-      counts: (record: Acknowledged['machines'][number]) => readonly [acknowledged: number, found: number],
+      counts: (record: MachineRecord) => readonly [acknowledged: number, found: number, lost?: number],
     ): Finding => {
       const finding = { what, promise, acknowledged: 0, found: 0, lost: 0, twice: 0 }
-      for (const [told, found] of acknowledged.machines.map(counts)) {
+      for (const [told, found, lost = Math.max(0, told - found)] of acknowledged.machines.map(counts)) {
         finding.acknowledged += told
         finding.found += found
-        finding.lost += Math.max(0, told - found)
-        finding.twice += Math.max(0, found - told)
+        finding.lost += lost
+        finding.twice += found - (told - lost)
       }
       return finding
     }
@@ -88,25 +87,27 @@ export class Auditor {
         changes,
         (machineOf.get(id)?.metadata_version ?? 1) - 1,
       ]),
-      compare('usage reports', committed, ({ id, reported }) => [
-        reported,
-        reports
-          .filter(({ key }) => key === id)
-          .reduce((sum, { tokens }) => sum + Number(JSON.parse(tokens).total), 0),
+      compare('usage reports', committed, ({ sessionId, reports: told }) => [
+        told,
+        reports.filter(({ session_id: id }) => id === sessionId).length,
       ]),
-      {
-        what: 'usage events',
-        promise: takenIn,
-        acknowledged: acknowledged.events.size,
-        found: events.size,
-        lost: acknowledged.events.size - events.size,
-        twice: 0,
-      },
+      // Nobody else has keys that start with a machine of this run.
+      compare('usage events', takenIn, ({ id }) => {
+        const isOf = (key: string): boolean => key.startsWith(`${id}/`)
+        const told = [...acknowledged.events.keys()].filter(isOf)
+        const lost = told.filter((key) => !stored.has(key)).length
+        return [told.length, [...stored].filter(isOf).length, lost]
+      }),
       compare('last heartbeats', takenIn, ({ id, heartbeatAtMs }) => [
         1,
         Number((machineOf.get(id)?.last_active_at ?? 0) >= heartbeatAtMs),
       ]),
     ]
+  }
+
+  async #eventKeys(): Promise<ReadonlySet<string>> {
+    const rows = await this.#storage.db.selectFrom('usage_event').select('external_key').execute()
+    return new Set(rows.map(({ external_key: key }) => key))
   }
 }
 

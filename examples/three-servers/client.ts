@@ -36,7 +36,7 @@ export class Client {
       sessionId: '',
       isRegistered: false,
       changes: 0,
-      reported: 0,
+      reports: 0,
       heartbeatAtMs: 0,
       heartbeats: 0,
       heartbeatBy: this.#server.runtime,
@@ -92,10 +92,10 @@ export class Client {
   }
 
   async #report(): Promise<void> {
-    const total = this.record.reported + 1
-    const { id: key, sessionId } = this.record
-    await this.#send('/v2/usage-reports', { key, sessionId, tokens: { total }, cost: { total: 0 } })
-    this.record.reported = total
+    const key = `${this.record.reports + 1}`
+    const { sessionId } = this.record
+    await this.#send('/v2/usage-reports', { key, sessionId, tokens: { total: 1 }, cost: { total: 0 } })
+    this.record.reports++
   }
 
   /** Resolves once somebody has acknowledged it. */

@@ -90,7 +90,7 @@ export async function rehearse({ database, ...cast }: Cast): Promise<Result> {
       return loaded.every(({ machines }) => machines.every(({ active }) => active))
     }),
   )
-  tell(`\n${acknowledged.sum('heartbeats')} heartbeats and ${acknowledged.events.size} usage events later`)
+  tell(`\n${acknowledged.heartbeats} heartbeats and ${acknowledged.events.size} usage events later`)
   show(loaded)
   tell(`  and nowhere is a sign of life older than ${Math.max(...loaded.map(stalestMs))} ms\n`)
 

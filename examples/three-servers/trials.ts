@@ -72,7 +72,7 @@ export async function crashDatabase(stage: Stage, outage: Outage): Promise<void>
 async function catchUp({ auditor, tell }: Stage, keys: readonly string[]): Promise<void> {
   const startMs = performance.now()
   await until('what was acknowledged without the database is stored', async () => {
-    return (await auditor.eventsOf(keys)).size === keys.length
+    return (await auditor.storedOf(keys)).size === keys.length
   })
   const tookMs = Math.round(performance.now() - startMs)
   tell(
@@ -92,7 +92,7 @@ export async function killServer(stage: Stage, server: DemoProcess): Promise<Kil
   // Its last answers may still be on their way, and so may its last request to the database.
   await sleep(lastWordsMs)
   const events = [...acknowledged.events].filter(([, { by }]) => by === server.runtime)
-  const stored = await auditor.eventsOf(events.map(([key]) => key))
+  const stored = await auditor.storedOf(events.map(([key]) => key))
   const lost = events.filter(([key]) => !stored.has(key))
   const late = events.filter(([, { atMs }]) => atMs > killedAtMs - rememberedMs)
   const report = {
