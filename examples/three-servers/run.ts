@@ -35,7 +35,7 @@ try {
   for (const { runtime, output } of servers) console.error(`--- ${runtime}\n${output}`)
   process.exitCode = 1
 } finally {
-  // The database last: the servers write what they hold.
+  // The database last: the servers write what they hold first.
   await Promise.all(servers.map((server) => server.dispose()))
   await database?.[Symbol.asyncDispose]()
   process.exit()
