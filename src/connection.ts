@@ -1,60 +1,40 @@
 /**
- * A connection that waits. The ONLY place where a lock is waited for, where a connection is repaired after an error,
- * and where a driver's error becomes ours (contracts C3, C9, C10).
+ * A connection that waits: the ONLY place where a lock is waited for, and where an error leaves no transaction behind
+ * (contracts C3, C10). Which physical connection it is, and what the driver's errors mean, is decided below.
  *
  * @module
  */
-import { callOnConnection, type InitOptions, setPragmas } from './connection-init.ts'
-import type {
-  BeginMode,
-  Connection,
-  ConnectionSettings,
-  Connector,
-  MaybePromise,
-  Role,
-  Statement,
-  StatementResult,
-} from './connector.ts'
-import {
-  OpenError,
-  OutcomeUnknownError,
-  RemoteError,
-  remoteError,
-  SqliteError,
-  translateError,
-  withoutStack,
-} from './errors.ts'
-import type { FileGuard } from './file-guard.ts'
+import { setPragmas } from './connection-init.ts'
+import type { BeginMode, Connector, MaybePromise, Role, Statement, StatementResult } from './connector.ts'
+import { DriverErrors } from './driver-errors.ts'
+import { OutcomeUnknownError, SqliteError, withoutStack } from './errors.ts'
 import { type LockWait, restartLockWait, waitForLock } from './lock-wait.ts'
-import { type Outcome, outcomeAt, type RequestStage } from './outcome.ts'
-import { isLockBusy, isNotADatabase, isReadonly } from './result-code.ts'
+import { type ConnectionOptions, PhysicalConnection } from './physical-connection.ts'
 import { startIterator } from './started-iterator.ts'
 import type { Row } from './values.ts'
 
-/** How connections of one storage are opened. */
-export interface ConnectionOptions extends InitOptions {
-  readonly settings: ConnectionSettings
-  /** Asked around every write, before it is acknowledged. */
-  readonly guard?: FileGuard | undefined
-}
-
-/** One physical connection of a storage, and its replacement when it had to be given up. */
+/** One connection of a storage, to its last day: the physical one may be replaced. */
 export class PatientConnection {
   readonly role: Role
+  /** Whether an error says that another connection holds the lock, or that the server cannot be used for the moment. */
+  readonly isBusy: (error: unknown) => boolean
   readonly #connector: Connector
   readonly #options: ConnectionOptions
-  #connection: Connection
-  /** A `new` connection has no pragmas yet; one that is `spoiled` cannot be trusted, and is replaced before its next use. */
-  /** `spoiled`: to be replaced before its next use; `closed`: given up already. */
-  #state: 'new' | 'ready' | 'spoiled' | 'closed' = 'new'
-  /** Shared by those who use the connection at once, as readers do: one of them prepares it, for all. */
-  #preparing: Promise<void> | undefined
+  readonly #errors: DriverErrors
+  readonly #physical: PhysicalConnection
 
-  private constructor(connector: Connector, role: Role, options: ConnectionOptions, connection: Connection) {
+  private constructor(
+    connector: Connector,
+    options: ConnectionOptions,
+    errors: DriverErrors,
+    physical: PhysicalConnection,
+  ) {
     this.#connector = connector
-    this.role = role
+    this.role = physical.role
     this.#options = options
-    this.#connection = connection
+    this.#errors = errors
+    this.#physical = physical
+    this.isBusy = errors.isBusy
   }
 
   /**
@@ -69,13 +49,14 @@ export class PatientConnection {
     options: ConnectionOptions,
     wait: LockWait,
   ): Promise<PatientConnection> {
-    const connection = await connector.connect(role, options.settings)
-    const patient = new PatientConnection(connector, role, options, connection)
+    const errors = new DriverErrors(connector)
+    const physical = await PhysicalConnection.open(connector, role, options, errors)
+    const patient = new PatientConnection(connector, options, errors, physical)
     try {
       await patient.#waiting(wait, () => {})
     } catch (error) {
       await patient.close()
-      throw patient.#openError(error)
+      throw errors.openError(error)
     }
     return patient
   }
@@ -95,12 +76,12 @@ export class PatientConnection {
 
   /** Whether a lone write is through when {@linkcode PatientConnection.run} returns: there is nothing to await. */
   get runsAtOnce(): boolean {
-    return this.#state === 'ready' && this.autocommits && this.#connector.capabilities.synchronous === true
+    return this.#physical.isReady && this.autocommits && this.#connector.capabilities.synchronous === true
   }
 
   /** Whether writes go to the server in one round trip, instead of statement by statement inside a transaction. */
   get executesBatches(): boolean {
-    return this.#connection.executeBatch !== undefined && !this.readsStrictly
+    return this.#physical.driver.executeBatch !== undefined && !this.readsStrictly
   }
 
   /** Whether a transaction can be lost without this side being told: its first error is then the last that is certain. */
@@ -110,20 +91,16 @@ export class PatientConnection {
 
   /** Whether SQLite says that a transaction is open. */
   get inTransaction(): boolean {
-    return this.#state !== 'spoiled' && this.#state !== 'closed' && this.#connection.inTransaction
+    return this.#physical.inTransaction
   }
 
   /** Calls `attempt` until it does not meet a busy lock; met by one, it must have changed nothing. */
   withLock<T>(wait: LockWait, attempt: () => Promise<T>): Promise<T> {
     return waitForLock(wait, this.isBusy, () => {
       this.#options.guard?.assertIntact()
-      return this.#state === 'ready' ? attempt() : this.#prepare().then(attempt)
+      return this.#physical.isReady ? attempt() : this.#physical.prepare().then(attempt)
     })
   }
-
-  /** Whether an error says that another connection holds the lock, or that the server cannot be used for the moment. */
-  readonly isBusy = (error: unknown): boolean =>
-    isLockBusy(this.#connector.resultCodeOf(error)) || this.#outcomeOf(error) === 'not-applied'
 
   /** Runs one statement outside a transaction, waiting for the lock: it is committed, or nothing of it happened. */
   execute(statement: Statement, wait: LockWait): Promise<StatementResult> {
@@ -141,14 +118,14 @@ export class PatientConnection {
     }
     if (statement.kind !== 'read') this.#guardWrite('before')
     try {
-      const result = await this.#connection.execute(statement)
+      const result = await this.#physical.driver.execute(statement)
       if (statement.kind !== 'read') this.#guardWrite('after', statement)
       return result
     } catch (error) {
       this.#spoilIfBusy(error)
       // What fails outside a transaction must leave none behind; SQLite is asked, not assumed.
       if (this.inTransaction) await this.rollback()
-      throw this.#translate(error, statement.kind === 'read' ? 'read' : 'write')
+      throw this.#errors.translate(error, statement.kind === 'read' ? 'read' : 'write')
     }
   }
 
@@ -160,9 +137,9 @@ export class PatientConnection {
    */
   async tryBatch(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
     try {
-      return (await this.#connection.executeBatch?.(statements)) ?? []
+      return (await this.#physical.driver.executeBatch?.(statements)) ?? []
     } catch (error) {
-      throw this.#translate(error, 'write')
+      throw this.#errors.translate(error, 'write')
     }
   }
 
@@ -199,11 +176,11 @@ export class PatientConnection {
    */
   run(statement: Statement): MaybePromise<StatementResult> {
     try {
-      const result = this.#connection.execute(statement)
+      const result = this.#physical.driver.execute(statement)
       return result instanceof Promise ? result.catch(this.#throwTranslated) : result
     } catch (error) {
       this.#options.guard?.assertIntact()
-      throw this.#translate(error)
+      throw this.#errors.translate(error)
     }
   }
 
@@ -213,14 +190,14 @@ export class PatientConnection {
    */
   runLone(statement: Statement): StatementResult {
     this.#guardWrite('before')
-    const result = withoutStack(() => this.#connection.execute(statement)) as StatementResult
+    const result = withoutStack(() => this.#physical.driver.execute(statement)) as StatementResult
     this.#guardWrite('after')
     return result
   }
 
   /** An error of the driver as ours; what is ours already stays as it is. */
   translate(error: unknown): unknown {
-    return this.#translate(error)
+    return this.#errors.translate(error)
   }
 
   /** Runs `work` in a transaction of its own and commits it, waiting for the lock. */
@@ -231,10 +208,11 @@ export class PatientConnection {
 
   /** The rows of a read one by one; the lock is waited for at the first. Close the iterator to free the connection. */
   async iterate(statement: Statement, wait: LockWait): Promise<Iterator<Row>> {
-    const translate = (error: unknown): unknown => this.#translate(error, 'read')
+    const translate = (error: unknown): unknown => this.#errors.translate(error, 'read')
     try {
       return await this.#waiting(wait, async () => {
-        const rows = this.#connection.iterate?.(statement) ?? (await this.#connection.execute(statement)).rows
+        const rows =
+          this.#physical.driver.iterate?.(statement) ?? (await this.#physical.driver.execute(statement)).rows
         return startIterator(rows, translate)
       })
     } catch (error) {
@@ -251,12 +229,12 @@ export class PatientConnection {
   async tryBegin(mode: BeginMode): Promise<void> {
     if (mode !== 'deferred') this.#guardWrite('before')
     try {
-      const begun = withoutStack(() => this.#connection.begin(mode))
+      const begun = withoutStack(() => this.#physical.driver.begin(mode))
       if (begun instanceof Promise) await begun
       if (mode === 'deferred' && !this.isRemote) await this.#takeReadLock()
     } catch (error) {
       // Of a busy one the last is translated, when the wait is over; of a server's each is, as its meaning is of this stage.
-      throw !this.isRemote && this.isBusy(error) ? error : this.#translate(error, 'begin')
+      throw !this.isRemote && this.isBusy(error) ? error : this.#errors.translate(error, 'begin')
     }
   }
 
@@ -264,9 +242,9 @@ export class PatientConnection {
   async commit(wait: LockWait): Promise<void> {
     this.#guardWrite('before')
     try {
-      await waitForLock(restartLockWait(wait), this.#isCommitBusy, () => this.#connection.commit())
+      await waitForLock(restartLockWait(wait), this.#isCommitBusy, () => this.#physical.driver.commit())
     } catch (error) {
-      throw this.#translate(error, 'commit')
+      throw this.#errors.translate(error, 'commit')
     }
     this.#guardWrite('after')
   }
@@ -276,30 +254,28 @@ export class PatientConnection {
     // SQLite may have rolled back by itself (sqlite.org/lang_transaction.html): a second ROLLBACK would hide the cause.
     if (!this.inTransaction) return
     try {
-      await this.#connection.rollback()
+      await this.#physical.driver.rollback()
     } catch {
       // Closed now, not at its next use: until then its lock would shut every other process out.
-      this.#state = 'spoiled'
-      await this.#discard().catch(() => {})
+      this.#physical.spoil()
+      await this.#physical.discard().catch(() => {})
     }
   }
 
   /** Sets the role's pragmas again, after a session changed some. */
   async init(wait: LockWait): Promise<void> {
     if (this.isRemote) return
-    await this.#waiting(wait, () => setPragmas(this.#connection, this.role, this.#options))
+    await this.#waiting(wait, () => setPragmas(this.#physical.driver, this.role, this.#options))
   }
 
   /** Has this physical connection replaced by a new one, initialized like the first, before its next use. */
   reset(): void {
-    this.#state = 'spoiled'
+    this.#physical.spoil()
   }
 
   /** Closes the physical connection; an open transaction is rolled back by SQLite. */
-  async close(): Promise<void> {
-    // Whoever asks afterwards is told that no transaction is open: a closed driver would throw.
-    this.#state = 'spoiled'
-    await this.#connection.close()
+  close(): Promise<void> {
+    return this.#physical.close()
   }
 
   async #finish<T>(work: () => Promise<T>, wait: LockWait): Promise<T> {
@@ -327,48 +303,16 @@ export class PatientConnection {
 
   /** Where statements do not survive BUSY, one that met it stays in progress and freezes the connection's snapshot. */
   #spoilIfBusy(error: unknown): void {
-    if (!this.autocommits && this.isBusy(error)) this.#state = 'spoiled'
+    if (!this.autocommits && this.isBusy(error)) this.#physical.spoil()
   }
 
   /** DEFERRED takes no lock, so the first read would have to wait in the middle of the transaction. */
   async #takeReadLock(): Promise<void> {
     try {
-      await this.#connection.exec('SELECT 1 FROM sqlite_schema LIMIT 1')
+      await this.#physical.driver.exec('SELECT 1 FROM sqlite_schema LIMIT 1')
     } catch (error) {
       await this.rollback()
       throw error
-    }
-  }
-
-  #prepare(): Promise<void> {
-    this.#preparing ??= this.#initialize().finally(() => {
-      this.#preparing = undefined
-    })
-    return this.#preparing
-  }
-
-  async #initialize(): Promise<void> {
-    if (this.#state === 'spoiled') await this.#discard()
-    if (this.#state === 'closed') {
-      this.#connection = await this.#connector.connect(this.role, this.#options.settings)
-      this.#state = 'new'
-    }
-    if (!this.#connector.capabilities.autocommit) this.#state = 'spoiled'
-    if (!this.isRemote) await setPragmas(this.#connection, this.role, this.#options)
-    // The first word with a server: a wrong address or token shows when the storage is opened.
-    else if (this.role === 'writer') await this.#sayHello()
-    // When it fails half way, what it did so far would fail the second time on this connection, such as an ATTACH.
-    this.#state = 'spoiled'
-    await callOnConnection(this.#connection, this.role, this.#options)
-    if (this.role === 'writer') this.#options.guard?.adopt()
-    this.#state = 'ready'
-  }
-
-  async #sayHello(): Promise<void> {
-    try {
-      await this.#connection.execute(hello)
-    } catch (error) {
-      throw this.#translate(error, 'read')
     }
   }
 
@@ -382,50 +326,10 @@ export class PatientConnection {
     else guard.look()
   }
 
-  /** @throws {FileReplacedError} If its files are lost: what becomes of it then is decided elsewhere. */
-  async #discard(): Promise<void> {
-    // Asked while it is open: without it, and without readers, SQLite makes new files, which are then the right ones.
-    this.#guardWrite('before')
-    this.#state = 'closed'
-    try {
-      await this.#connection.close()
-    } catch {
-      // Nothing uses it any more, and why it was given up is what the caller has to know.
-    }
-  }
-
   /** A COMMIT that did not reach the server is not tried again: the transaction was lost with its stream. */
-  readonly #isCommitBusy = (error: unknown): boolean =>
-    isLockBusy(this.#connector.resultCodeOf(error)) && this.inTransaction
-
-  #translate(error: unknown, stage: RequestStage = 'inside'): unknown {
-    const outcome = error instanceof RemoteError ? undefined : this.#connector.outcomeOf?.(error)
-    if (outcome !== undefined) return remoteError(error, outcomeAt(stage, outcome))
-    return translateError(error, this.#connector.resultCodeOf(error))
-  }
-
-  #outcomeOf(error: unknown): Outcome | undefined {
-    return error instanceof RemoteError ? error.outcome : this.#connector.outcomeOf?.(error)
-  }
+  readonly #isCommitBusy = (error: unknown): boolean => this.#errors.isLockBusy(error) && this.inTransaction
 
   readonly #throwTranslated = (error: unknown): never => {
-    throw this.#translate(error)
+    throw this.#errors.translate(error)
   }
-
-  #openError(cause: unknown): unknown {
-    const code = this.#connector.resultCodeOf(cause)
-    if (code === undefined || isLockBusy(code)) return cause
-    const reason =
-      openFailure(code) ?? `SQLite answered ${(translateError(cause, code) as SqliteError).message}`
-    return new OpenError(`Cannot open database ${this.#connector.location} as ${reason}`, { cause })
-  }
-}
-
-const hello: Statement = { sql: 'select 1', parameters: [], kind: 'read', cacheable: true }
-
-/** What is said of the failures that a stranger meets when opening; SQLite's own words do not help with these. */
-function openFailure(code: number): string | undefined {
-  if (isReadonly(code)) return 'the file or its folder is read-only: the writer needs to write to both'
-  if (isNotADatabase(code)) return 'the file is not a SQLite database, or it is an encrypted one'
-  return undefined
 }

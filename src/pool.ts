@@ -6,7 +6,7 @@
  */
 import { autocheckpointPages, Checkpoints, defaultCheckpointWalBytes } from './checkpoint.ts'
 import type { Autocheckpoint } from './checkpoint-gate.ts'
-import { type ConnectionOptions, PatientConnection } from './connection.ts'
+import { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-version.ts'
 import { StorageClosedError, type UnbusyError } from './errors.ts'
@@ -16,6 +16,7 @@ import { FileGuard } from './file-guard.ts'
 import type { Lane } from './lanes.ts'
 import { disconnect, letGo } from './let-go.ts'
 import { type Clock, type LockWait, startLockWait, systemClock } from './lock-wait.ts'
+import type { ConnectionOptions } from './physical-connection.ts'
 import {
   checkLane,
   checkOptions,

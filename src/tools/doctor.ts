@@ -8,7 +8,7 @@
  */
 import { connectorFor } from '../../adapters/auto.ts'
 import type { DialectName } from '../config.ts'
-import { type ConnectionOptions, PatientConnection } from '../connection.ts'
+import { PatientConnection } from '../connection.ts'
 import type { Connector } from '../connector.ts'
 import { checkDatabase } from '../doctor/check-database.ts'
 import { otherHolders } from '../doctor/check-file.ts'
@@ -17,6 +17,7 @@ import type { Examination } from '../doctor/examination.ts'
 import type { FileFacts } from '../doctor/file-facts.ts'
 import { type DoctorCheck, type DoctorReport, reportOf } from '../doctor/report.ts'
 import { type LockWait, startLockWait, systemClock } from '../lock-wait.ts'
+import type { ConnectionOptions } from '../physical-connection.ts'
 import { assertIsFile, DoctorUsageError, withUsageErrors } from './doctor-file.ts'
 import { openingCheck, openingOptions, takenOver } from './doctor-opening.ts'
 
