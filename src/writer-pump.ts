@@ -5,15 +5,13 @@
  * @module
  */
 import { type BatchAnswer, isGroupFull, sendGroup, settleGroup } from './batch-group.ts'
+import { Burst } from './burst.ts'
 import type { PatientConnection } from './connection.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { commitGroup } from './group-commit.ts'
 import { type Clock, type LockWait, pause } from './lock-wait.ts'
 import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
-
-/** How long the writer may work without giving timers and I/O a turn. */
-const maxBurstMs = 5
 
 /** What the pump works with. */
 export interface WriterPumpHost {
@@ -36,11 +34,10 @@ type Rest = () => Promise<number>
 export class WriterPump {
   readonly #host: WriterPumpHost
   readonly #deferredKeys: DeferredKeys
+  readonly #burst: Burst
   /** The units of the group that runs. */
   readonly #group: WriteUnit[] = []
   #isRunning = false
-  /** Units have been running since then, and the event loop has not turned. */
-  #burstSinceMs: number | undefined
   #onIdle: (() => void)[] = []
   #lockCycles = 0
   #largestGroup = 0
@@ -48,6 +45,7 @@ export class WriterPump {
   constructor(host: WriterPumpHost) {
     this.#host = host
     this.#deferredKeys = new DeferredKeys(host.hasOtherSchemas)
+    this.#burst = new Burst(host.clock, () => host.nextTurn())
   }
 
   get isRunning(): boolean {
@@ -88,11 +86,11 @@ export class WriterPump {
     if (this.#runAtOnce()) {
       // Who writes in the same turn waits together, instead of being the first of an idle storage each.
       await undefined
-      if (waiting.count > 1 || this.#isBurstOver) await this.#turn()
+      if (waiting.count > 1 || this.#burst.isOver) await this.#turn()
     } else if (lockWait.busyError !== undefined && waiting.count > 0) await pause(lockWait)
     // Asked here and not of the last try: a unit may have come while its answer was on the way.
     while (waiting.count > 0) {
-      this.#beginBurst()
+      this.#burst.begin()
       const rest = await writer
         .withLock(lockWait, this.#tryFirst)
         .catch((error) => this.#reject(waiting.first(), error))
@@ -100,7 +98,7 @@ export class WriterPump {
       const unitCount = await rest()
       // Where there is a crowd, or was one, more of it come in a moment: a turn lets them join the next group. A single
       // caller who writes again and again must not pay for one each time.
-      if (waiting.count > 1 || unitCount > 1 || this.#isBurstOver) await this.#turn()
+      if (waiting.count > 1 || unitCount > 1 || this.#burst.isOver) await this.#turn()
     }
     waiting.rest()
     this.#isRunning = false
@@ -115,24 +113,12 @@ export class WriterPump {
     waiting.isAskedForNext = false
   }
 
-  /**
-   * Synchronous drivers resolve in microtasks: without this, timers, I/O and native finalizers would starve, also while
-   * one caller awaits write after write, for each of which the queue is idle.
-   */
-  #beginBurst(): void {
-    if (this.#burstSinceMs !== undefined) return
-    this.#burstSinceMs = this.#host.clock.now()
-    void this.#host.nextTurn().then(() => {
-      this.#burstSinceMs = undefined
-    })
-  }
-
   /** The first write of an idle storage, where nothing has to be awaited for it; if the lock is free. */
   #runAtOnce(): boolean {
     const { waiting, writer, lockWait } = this.#host
     const first = waiting.first()
     if (first === undefined) return false
-    this.#beginBurst()
+    this.#burst.begin()
     lockWait.busyError = undefined
     try {
       if (!this.#runLone(first)) return false
@@ -148,10 +134,6 @@ export class WriterPump {
     }
     lockWait.attempts++
     return true
-  }
-
-  get #isBurstOver(): boolean {
-    return this.#burstSinceMs !== undefined && this.#host.clock.now() - this.#burstSinceMs >= maxBurstMs
   }
 
   /** A write that waits alone needs no transaction around it. Throws what the driver does; nothing has changed then. */
