@@ -12,16 +12,27 @@ import { recordLoopGaps } from './loop-gaps.ts'
 import { openNewConvoy } from './new-convoy.ts'
 import { busyHandler, openOldConvoy, retries } from './old-convoy.ts'
 
-const [path = '', writer = '0'] = process.argv.slice(2)
+const [path = '', writer = '0', warmUpPath = '', warmUpWrites = '0'] = process.argv.slice(2)
 const gaps = recordLoopGaps()
-const opens: Readonly<Record<ConvoyWayName, () => ConvoyWay | Promise<ConvoyWay>>> = {
-  'busy handler': () => openOldConvoy(path, busyHandler),
-  retries: () => openOldConvoy(path, retries),
-  new: () => openNewConvoy(path),
+const opens: Readonly<Record<ConvoyWayName, (path: string) => ConvoyWay | Promise<ConvoyWay>>> = {
+  'busy handler': (path) => openOldConvoy(path, busyHandler),
+  retries: (path) => openOldConvoy(path, retries),
+  new: openNewConvoy,
 }
 
+for (const open of Object.values(opens)) await warmUp(open)
 hear<ConvoyTask>(async (task) => say(await run(task)))
 say('ready')
+
+/** In a file of its own: the code of a server that has been running for a while is compiled, whichever way it goes. */
+async function warmUp(open: (path: string) => ConvoyWay | Promise<ConvoyWay>): Promise<void> {
+  const way = await open(warmUpPath)
+  for (let count = 0; count < Number(warmUpWrites); count++) {
+    await way.count(Number(writer))
+    await nextTurn()
+  }
+  await way.close()
+}
 
 async function run({
   way: name,
@@ -30,7 +41,7 @@ async function run({
   holdMs,
   thinkMs,
 }: ConvoyTask): Promise<ConvoyFigures> {
-  const way = await opens[name]()
+  const way = await opens[name](path)
   await sleep(beginAtMs - Date.now())
   gaps.length = 0
   const cpu = process.cpuUsage()

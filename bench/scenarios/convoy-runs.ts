@@ -25,6 +25,8 @@ export interface ConvoyPhase {
 export interface ConvoyPlan {
   readonly processes: number
   readonly rounds: number
+  /** Writes of each process, each way, before it begins. */
+  readonly warmUpWrites: number
   readonly phases: readonly ConvoyPhase[]
 }
 
@@ -42,14 +44,16 @@ const ways: readonly ConvoyWayName[] = ['busy handler', 'retries', 'new']
 
 /** @param onRun Called before each run. */
 export async function runConvoy(
-  { processes, rounds, phases }: ConvoyPlan,
+  { processes, rounds, warmUpWrites, phases }: ConvoyPlan,
   onRun: (run: Pick<ConvoyRun, 'way' | 'phase'>) => void,
 ): Promise<ConvoyRun[]> {
   const folder = await mkdtemp(join(tmpdir(), 'unbusy-scenario-'))
   try {
     const path = join(folder, 'convoy.db')
     createCounters(path, processes)
-    await using convoy = await startConvoy(path, processes)
+    const pathOf = (index: number): string => join(folder, `warm-up-${index}.db`)
+    for (let index = 0; index < processes; index++) createCounters(pathOf(index), processes)
+    await using convoy = await startConvoy(path, processes, { pathOf, writes: warmUpWrites })
     const runs: ConvoyRun[] = []
     let storedBefore = 0
     for (let round = 0; round < rounds; round++) {
