@@ -1,58 +1,69 @@
 /**
- * The one database of the three servers. Both libSQL servers that can be started here are those of the tests, which is
- * why this file reaches into `test/`: where one exists already, `LIBSQL_SERVER_URL` names it.
+ * The one database of the three servers: a libSQL server that can be made to fail. It is one of those of the tests, in a
+ * process of its own that ends with this one.
  *
  * @module
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import process from 'node:process'
-import { type Outage, startRealServer } from '../../test/hrana/real-server.ts'
-import { startHranaServer } from '../../test/hrana/start.ts'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 
-/** Which server: a given one or a real sqld, the Hrana server of this repository, or whichever can be had in that order. */
+/** Which server: the one of LIBSQL_SERVER_URL or an sqld, the Hrana server of this repository, or the first of these. */
 export type ServerChoice = 'real' | 'in-repo' | 'any'
 
-/** A libSQL server that runs. Disposing of it ends it, unless it was given. */
-export interface DatabaseServer extends AsyncDisposable {
+/** How to have it fail, and come back with what it has stored. */
+export interface Outage {
+  /** Stops it where it is: requests wait, connections stay. Only `kill()` ends that. */
+  freeze(): Promise<void>
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>
+  /** Starts it again after `kill()`, at the same address on the same files. */
+  start(): Promise<void>
+}
+
+/** A libSQL server that runs. */
+export interface DatabaseServer {
   readonly url: string
   /** What it is, in words. */
   readonly title: string
-  /** How it can be made to fail; missing for a given one, which others may use, too. */
+  /** Missing for a given one, which others may use, too. */
   readonly outage?: Outage
+  /** Ends it, unless it was given. */
+  end(): Promise<void>
 }
+
+const program = fileURLToPath(new URL('../../test/hrana/serve.ts', import.meta.url))
 
 /** @throws {Error} If there is no such server. */
 export async function startDatabaseServer(choice: ServerChoice): Promise<DatabaseServer> {
-  if (choice === 'in-repo') return startInRepo('the Hrana server of this repository')
-  const real = await startRealServer()
-  if (!('reason' in real)) return { ...real, title: real.version }
-  if (choice === 'real') throw new Error(`There is no real libSQL server, as ${real.reason}`)
-  return startInRepo(`the Hrana server of this repository (no sqld, as ${real.reason})`)
-}
-
-async function startInRepo(title: string): Promise<DatabaseServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'unbusy-three-'))
-  const path = join(folder, 'three.db')
-  let server = await startHranaServer({ path })
-  const { port } = server
+  const child = spawn(process.execPath, ['--conditions=unbusy-source', program, choice], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // A Ctrl-C is not for it: the servers have to write what they hold before it ends.
+    detached: true,
+  })
+  const ended = once(child, 'exit')
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const { value } = await lines.next()
+  if (value === undefined) throw new Error('The database server did not start')
+  const { url, title, canFail } = JSON.parse(value) as { url: string; title: string; canFail: boolean }
+  const tell = async (word: keyof Outage): Promise<void> => {
+    child.stdin.write(`${word}\n`)
+    if ((await lines.next()).value !== 'done') throw new Error(`The database server failed at "${word}"`)
+  }
   const outage: Outage = {
-    async freeze() {
-      process.kill(server.pid, 'SIGSTOP')
-    },
-    kill: () => server.kill(),
-    async start() {
-      server = await startHranaServer({ path, port })
-    },
+    freeze: () => tell('freeze'),
+    kill: () => tell('kill'),
+    start: () => tell('start'),
   }
   return {
-    url: server.url,
+    url,
     title,
-    outage,
-    async [Symbol.asyncDispose]() {
-      await server.kill()
-      await rm(folder, { recursive: true, force: true })
+    ...(canFail && { outage }),
+    async end() {
+      child.stdin.end()
+      await ended
     },
   }
 }

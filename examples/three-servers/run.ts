@@ -37,7 +37,7 @@ try {
 } finally {
   // The database last: the servers write what they hold first.
   await Promise.all(servers.map((server) => server.dispose()))
-  await database?.[Symbol.asyncDispose]()
+  await database?.end()
   process.exit()
 }
 

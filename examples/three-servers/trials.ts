@@ -4,10 +4,10 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Outage } from '../../test/hrana/real-server.ts'
 import type { Acknowledged } from './acknowledged.ts'
 import type { Auditor } from './audit.ts'
 import type { Client } from './client.ts'
+import type { Outage } from './database-server.ts'
 import type { DemoProcess } from './demo-process.ts'
 import { until } from './until.ts'
 

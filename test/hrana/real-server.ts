@@ -86,8 +86,7 @@ export async function startRealServer(): Promise<RealServer | NoServer> {
       '--http-listen-addr',
       address,
     ],
-    // Detached: a Ctrl-C is not for it, as its clients have to write what they hold before it ends.
-    { stdio: ['pipe', 'pipe', 'ignore'], detached: true },
+    { stdio: ['pipe', 'pipe', 'ignore'] },
   )
   const ended = once(child, 'exit')
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()

@@ -59,8 +59,6 @@ export async function startHranaServer(settings: ServerSettings): Promise<HranaS
   const program = fileURLToPath(new URL('server-program.ts', import.meta.url))
   const child = spawn(binary('node'), ['--conditions=unbusy-source', program, JSON.stringify(settings)], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // A Ctrl-C is not for it: its clients have to write what they hold before it ends.
-    detached: true,
   })
   const errors: string[] = []
   child.stderr.on('data', (text) => errors.push(String(text)))
