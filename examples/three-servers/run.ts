@@ -30,6 +30,7 @@ try {
     tell(`\nStill running: ${servers.map(({ url }) => url).join(' ')}; Ctrl-C ends them.`)
     await interrupted.promise
   }
+  if (outcome === 'interrupted' || options.keep) tell('Ending: the servers write what they hold.')
 } catch (error) {
   console.error(error)
   for (const { runtime, output } of servers) console.error(`--- ${runtime}\n${output}`)
