@@ -1,5 +1,5 @@
 /**
- * The connector of better-sqlite3, the fastest driver on Node (22 and later).
+ * The connector of better-sqlite3, the fastest driver on Node (22.16 and later).
  *
  * @module
  */
@@ -39,7 +39,7 @@ type DatabaseConstructor = new (path: string, options: object) => Database
  * Opens databases with better-sqlite3: `npm install better-sqlite3`.
  *
  * The package is loaded at the first connection; `openStorage` then rejects with {@linkcode OpenError} if it is missing,
- * or if Node is older than 22.
+ * or if this Node is too old for it.
  *
  * @throws {ConfigError} If `url` is not a path, a `file:` URL or `:memory:`.
  * @example
@@ -77,11 +77,16 @@ async function loadDriver(driverOptions: object | undefined): Promise<SyncDriver
   return { open: (path) => toSyncDatabase(new Database(path, { ...driverOptions, timeout: 0 })) }
 }
 
+/** Version 13 is built for it; Node has it from 22.14 and 23.6 on (https://nodejs.org/api/n-api.html). */
+const neededNodeApi = 10
+
 function assertRuntime(): void {
-  const { node, bun, deno } = process.versions
-  // Not left to the package: version 13 does not throw on Node 20, it kills the process (SIGSEGV).
-  if (bun === undefined && deno === undefined && Number.parseInt(node, 10) < 22) {
-    throw new OpenError(`Cannot use better-sqlite3 on Node ${node} as it needs Node 22 or later`)
+  const { node, bun, deno, napi } = process.versions
+  // Not left to the package: it does not throw, it kills the process (SIGSEGV, WiseLibs/better-sqlite3#1514).
+  if (bun === undefined && deno === undefined && Number(napi) < neededNodeApi) {
+    throw new OpenError(
+      `Cannot use better-sqlite3 on Node ${node} as it would crash the process: it needs Node 22.16 or later`,
+    )
   }
 }
 

@@ -26,11 +26,15 @@ describe('betterSqlite3()', () => {
     await expect(opening).rejects.toHaveProperty('cause')
   })
 
-  test('rejects on Node 20, where the package would end the process', async () => {
-    vi.stubGlobal('process', Object.create(process, { versions: { value: { node: '20.20.2' } } }))
+  test.each([
+    ['20.20.2', '9'],
+    ['22.13.1', '9'],
+    ['23.5.0', '9'],
+  ])('rejects on Node %s, where the package would end the process', async (node, napi) => {
+    vi.stubGlobal('process', Object.create(process, { versions: { value: { node, napi } } }))
 
     await expect(connect(betterSqlite3({ url: ':memory:' }))).rejects.toThrow(
-      'Node 20.20.2 as it needs Node 22',
+      `Cannot use better-sqlite3 on Node ${node} as it would crash the process`,
     )
   })
 })

@@ -128,7 +128,7 @@ describe.runIf(runtime === 'node' && oldNode !== undefined)(`an old Node (on Nod
     const failure = await opening(folder, [oldNode ?? ''], program('betterSqlite3', 'better-sqlite3', 'js'))
     expect(failure.name).toBe('OpenError')
     expect(failure.message).toMatch(
-      /^Cannot use better-sqlite3 on Node \d+\.\d+\.\d+ as it needs Node 22 or later$/,
+      /^Cannot use better-sqlite3 on Node \d+\.\d+\.\d+ as it would crash the process: it needs Node 22\.16 or later$/,
     )
   })
 
