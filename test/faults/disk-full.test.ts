@@ -9,10 +9,12 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
-import { expect } from 'vitest'
+import { openStorage } from 'unbusy'
+import { describe, expect } from 'vitest'
 import { type ContractCase, describeContract } from '../contract/case.ts'
 import { connectorNames, connectorTo, runtime } from '../contract/matrix.ts'
 import { startProgram } from '../processes/program.ts'
+import { type FullCheckpointReport, fillWhileCheckpointing } from './full-checkpoint.ts'
 import { createBigNotes, type FullDiskReport, fillAndGoOn } from './full-disk.ts'
 import { storedNotes } from './stranger.ts'
 
@@ -26,6 +28,20 @@ function expectReport(report: FullDiskReport, error: RegExp): void {
     storedFull: report.expectedFull,
     bufferedFull: 40,
     bufferedAfter: 0,
+    stored: report.expected,
+    distinct: report.expected,
+  })
+}
+
+/** Told once, with the class that writes meet too; what was acknowledged is there, and the WAL gets into the file later. */
+function expectCheckpointReport(report: FullCheckpointReport, error: string, isTold = true): void {
+  expect(report).toMatchObject({
+    told: isTold ? [`checkpoint-failed ${error}`] : [],
+    refused: [error],
+    keptLastCheckpoint: true,
+    toldLater: [],
+    leftFrames: 0,
+    integrity: 'ok',
     stored: report.expected,
     distinct: report.expected,
   })
@@ -51,6 +67,29 @@ function mountProblem(): string | undefined {
   if (status === 0) execFileSync('umount', [folder])
   rmSync(folder, { recursive: true })
   return status === 0 ? undefined : 'mounting a tmpfs is not allowed to this user'
+}
+
+/** Leaves so many bytes; answers what gives the others back. */
+type Fill = (freeBytes: number) => { readonly makeRoom: () => Promise<void> }
+
+/** Mounts 16 MB beside the database of a case, for another one. */
+async function withSmallDisk(
+  path: string,
+  work: (small: string, fill: Fill) => Promise<void>,
+): Promise<void> {
+  const folder = join(dirname(path), 'small')
+  mkdirSync(folder)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder])
+  try {
+    const filler = join(folder, 'filler')
+    await work(join(folder, 'case.db'), (freeBytes) => {
+      const { bavail, bsize } = statfsSync(folder)
+      writeFileSync(filler, new Uint8Array(bavail * bsize - freeBytes))
+      return { makeRoom: async () => rmSync(filler) }
+    })
+  } finally {
+    execFileSync('umount', ['-l', folder])
+  }
 }
 
 describeContract('no room', [
@@ -87,26 +126,59 @@ describeContract('no room', [
     name: 'a full tmpfs: DatabaseFullError, nothing half written, buffers keep theirs, and work goes on',
     not: nowhere(mountProblem()),
     async run({ connector, path }) {
-      const folder = join(dirname(path), 'small')
-      mkdirSync(folder)
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder])
-      try {
-        const filler = join(folder, 'filler')
-        const { bavail, bsize } = statfsSync(folder)
-        writeFileSync(filler, new Uint8Array(bavail * bsize - 1_500_000))
-        const { openStorage } = await import('unbusy')
+      await withSmallDisk(path, async (small, fill) => {
+        const { makeRoom } = fill(1_500_000)
         const storage = await openStorage({
-          connector: await connectorTo(connector, join(folder, 'case.db')),
+          connector: await connectorTo(connector, small),
           onWarning: () => {},
         })
         await createBigNotes(storage)
-        const report = await fillAndGoOn(storage, async () => rmSync(filler))
+        const report = await fillAndGoOn(storage, makeRoom)
         await storage.close()
         expectReport(report, full)
-        expect(await storedNotes(join(folder, 'case.db'))).toBe(report.expected)
-      } finally {
-        execFileSync('umount', ['-l', folder])
-      }
+        expect(await storedNotes(small)).toBe(report.expected)
+      })
     },
   },
 ])
+
+const checkpoints: ContractCase[] = [
+  {
+    name: 'ulimit -f while checkpointing: told once, writes go on in the WAL, and with room it gets into the file',
+    not: nowhere(noLimits),
+    async run({ connector, path }) {
+      await using program = startProgram('worker-full-checkpoint', {
+        runtime,
+        connector,
+        path,
+        fileBlocks: 2_048,
+      })
+      expect(await program.next()).toBe('full')
+      await run('prlimit', ['--pid', String(program.pid), '--fsize=unlimited'])
+      program.tell('there is room')
+
+      const report = await program.next<FullCheckpointReport>()
+      expectCheckpointReport(report, 'DatabaseIoError SQLITE_IOERR_WRITE')
+      expect(report.acknowledged).toBeGreaterThan(10)
+      expect(await program.ended).toBe(0)
+      expect(await storedNotes(path)).toBe(report.expected)
+    },
+  },
+  {
+    name: 'a full tmpfs while checkpointing: told once, writes fail typed, and with room all gets into the file',
+    not: nowhere(mountProblem()),
+    async run({ connector, path }) {
+      await withSmallDisk(path, async (small, fill) => {
+        const { makeRoom } = fill(1_500_000)
+        const report = await fillWhileCheckpointing(await connectorTo(connector, small), makeRoom)
+        // SQLite says nothing of a checkpoint that fails in a commit. What comes after it shows: here the WAL itself
+        // finds no room, before it has grown so much that libsql's writer asks.
+        expectCheckpointReport(report, 'DatabaseFullError SQLITE_FULL', connector !== 'libsql')
+        expect(await storedNotes(small)).toBe(report.expected)
+      })
+    },
+  },
+]
+
+// They mostly wait, so they wait together.
+describeContract('no room for a checkpoint', checkpoints, describe.concurrent)
