@@ -42,15 +42,21 @@ export class CheckpointGate {
    * Runs `work` while nothing is written: by nobody if `lock` is `others-too`. Writes go on when it is through, after 2 s,
    * or when the storage closes, whatever comes first.
    *
-   * @returns What it came to, however long that takes.
+   * @param isNeeded Asked again at each try to get in: what is waited for may have come meanwhile.
+   * @returns What it came to, however long that takes; `undefined` if it was not needed any more.
    * @throws If the writer or the lock was not to be had; `work` did not run.
    */
-  async pass<T>(lock: 'own-writes' | 'others-too', work: GatedWork<T>): Promise<T> {
+  async pass<T>(
+    lock: 'own-writes' | 'others-too',
+    work: GatedWork<T>,
+    isNeeded: () => boolean = () => true,
+  ): Promise<T | undefined> {
     let working: Promise<T> | undefined
     await this.#queue.gate(
       startLockWait(this.#clock, entryLimitMs, this.#stop.signal, 'control'),
       async (writer) => {
         await this.#setPages(writer)
+        if (!isNeeded()) return
         // An empty transaction: it keeps the writers of other processes out, and has nothing to commit.
         if (lock === 'others-too') await writer.tryBegin('immediate')
         try {
@@ -61,7 +67,7 @@ export class CheckpointGate {
         }
       },
     )
-    return working as Promise<T>
+    return working
   }
 
   /** Sets it on the writer, if it changed since the last passage. */
@@ -74,6 +80,11 @@ export class CheckpointGate {
   stop(): void {
     this.#stop.abort(new Error('The storage is closing'))
     this.#stopped.resolve()
+  }
+
+  /** Whether it keeps nothing back any more. */
+  get isOpenForGood(): boolean {
+    return this.#stop.signal.aborted
   }
 
   get #isStale(): boolean {
