@@ -1,19 +1,10 @@
 /** C13: what happens around a checkpoint that takes its time: readers that stay, workers that die or hang, idle storages. */
-import { type HeldLock, holdLock } from 'unbusy/testing'
 import { describe, expect } from 'vitest'
 import { killCheckpointThread } from '../../adapters/_checkpoint-worker.ts'
-import { peerCommand } from '../processes/peer.ts'
-import { type CaseContext, type ContractCase, describeContract } from './case.ts'
-import { connectorTo } from './matrix.ts'
+import { type ContractCase, describeContract } from './case.ts'
+import { heldCheckpoints, noWorker, pinWal } from './held-checkpoints.ts'
 import { until } from './together.ts'
 import { addPage, countPages, createPages, eventLog, smallWalBytes, writeUntil } from './wal-writes.ts'
-
-const noWorker = { libsql: 'its SQLite has the WAL-reset bug, so only the writer checkpoints' } as const
-
-/** A reader in another process: it pins the WAL until it is released. */
-function pinWal({ path }: CaseContext): Promise<HeldLock> {
-  return holdLock(path, 30_000, { command: peerCommand(), begin: 'deferred' })
-}
 
 const cases: ContractCase[] = [
   {
@@ -111,20 +102,8 @@ const cases: ContractCase[] = [
     not: noWorker,
     async run(context) {
       const hang = Promise.withResolvers<void>()
-      const connector = await connectorTo(context.connector, context.path)
-      const storage = await context.open({
-        connector: {
-          ...connector,
-          async openCheckpointWorker() {
-            const worker = await connector.openCheckpointWorker?.()
-            if (worker === undefined) throw new TypeError('the connector has no worker')
-            return {
-              checkpoint: (mode) => hang.promise.then(() => worker.checkpoint(mode)),
-              close: () => worker.close(),
-            }
-          },
-        },
-      })
+      const connector = await heldCheckpoints(context, (checkpoint) => hang.promise.then(checkpoint))
+      const storage = await context.open({ connector })
       await createPages(storage.db)
 
       let slowestMs = 0
@@ -152,27 +131,13 @@ const deaths: ContractCase[] = [
     not: noWorker,
     async run(context) {
       const { events, onWarning } = eventLog()
-      const connector = await connectorTo(context.connector, context.path)
       let failures = 0
-      const storage = await context.open({
-        onWarning,
-        connector: {
-          ...connector,
-          async openCheckpointWorker() {
-            const worker = await connector.openCheckpointWorker?.()
-            if (worker === undefined) throw new TypeError('the connector has no worker')
-            return {
-              checkpoint(mode) {
-                if (++failures > 2) return worker.checkpoint(mode)
-                const error = new Error('database or disk is full')
-                return Promise.reject(Object.assign(error, { code: 'SQLITE_FULL', errcode: 13 }))
-              },
-              close: () => worker.close(),
-            }
-          },
-        },
-        checkpointWalBytes: smallWalBytes,
+      const connector = await heldCheckpoints(context, (checkpoint) => {
+        if (++failures > 2) return checkpoint()
+        const error = new Error('database or disk is full')
+        return Promise.reject(Object.assign(error, { code: 'SQLITE_FULL', errcode: 13 }))
       })
+      const storage = await context.open({ connector, onWarning, checkpointWalBytes: smallWalBytes })
       await createPages(storage.db)
 
       const rows = await writeUntil(storage.db, () => storage.stats().wal.lastCheckpoint !== undefined)
@@ -206,26 +171,12 @@ const deaths: ContractCase[] = [
     not: noWorker,
     async run(context) {
       const { events, onWarning } = eventLog()
-      const connector = await connectorTo(context.connector, context.path)
-      const storage = await context.open({
-        onWarning,
-        connector: {
-          ...connector,
-          async openCheckpointWorker() {
-            const worker = await connector.openCheckpointWorker?.()
-            if (worker === undefined) throw new TypeError('the connector has no worker')
-            return {
-              async checkpoint(mode) {
-                const checkpoint = worker.checkpoint(mode)
-                await Promise.all([killCheckpointThread(), checkpoint])
-                return checkpoint
-              },
-              close: () => worker.close(),
-            }
-          },
-        },
-        checkpointWalBytes: smallWalBytes,
+      const connector = await heldCheckpoints(context, async (checkpoint) => {
+        const ending = checkpoint()
+        await Promise.all([killCheckpointThread(), ending])
+        return ending
       })
+      const storage = await context.open({ connector, onWarning, checkpointWalBytes: smallWalBytes })
       await createPages(storage.db)
 
       let rows = await writeUntil(storage.db, () => events.length === 3)

@@ -5,13 +5,12 @@ import type { CheckpointWorker, Connector } from 'unbusy'
 import { expect } from 'vitest'
 import { type CaseContext, type ContractCase, describeContract } from './case.ts'
 import { databaseFiles } from './database-files.ts'
+import { heldCheckpoints, noWorker } from './held-checkpoints.ts'
 import { watchLoop } from './loop-gaps.ts'
 import { type ConnectorName, connectorTo } from './matrix.ts'
 import { rejection } from './note.ts'
 import { until } from './together.ts'
 import { addPage, countPages, createPages, eventLog, smallWalBytes, writeUntil } from './wal-writes.ts'
-
-const noWorker = { libsql: 'its SQLite has the WAL-reset bug, so only the writer checkpoints' } as const
 
 /** Who runs the checkpoints; of those that SQLite runs in a commit nothing is seen. */
 const checkpointedBy: Readonly<Record<ConnectorName, 'worker' | undefined>> = {
@@ -20,24 +19,6 @@ const checkpointedBy: Readonly<Record<ConnectorName, 'worker' | undefined>> = {
   'bun-sqlite': 'worker',
   libsql: undefined,
   'libsql-server': undefined,
-}
-
-/** The connector of a case with a worker of which the test has a hand on each checkpoint. */
-async function heldCheckpoints(
-  { connector: name, path }: CaseContext,
-  hold: (checkpoint: () => ReturnType<CheckpointWorker['checkpoint']>) => Promise<unknown>,
-): Promise<Connector> {
-  const connector = await connectorTo(name, path)
-  return {
-    ...connector,
-    async openCheckpointWorker() {
-      const worker = (await connector.openCheckpointWorker?.()) as CheckpointWorker
-      return {
-        checkpoint: (mode) => hold(() => worker.checkpoint(mode)) as ReturnType<typeof worker.checkpoint>,
-        close: () => worker.close(),
-      }
-    },
-  }
 }
 
 async function openWorker({ connector, path }: CaseContext): Promise<CheckpointWorker> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Kysely, sql } from 'kysely'
-import type { OnWarning, StorageEvent } from 'unbusy'
+import type { OnWarning, Storage, StorageEvent } from 'unbusy'
 import type { AnyDatabase } from './case.ts'
 
 /** A WAL of so many bytes is to be checkpointed: small, so that a case needs few writes. */
@@ -58,4 +58,18 @@ export function eventLog(): {
       events.push(event)
     },
   }
+}
+
+/** Adds so many rows with four callers that do not pause. Answers how large the WAL was at most, in bytes. */
+export async function writePages(storage: Storage<AnyDatabase>, count: number): Promise<number> {
+  let largest = 0
+  const callers = 4
+  const write = async (): Promise<void> => {
+    for (let row = 0; row < count / callers; row++) {
+      await addPage(storage.db)
+      largest = Math.max(largest, storage.stats().wal.bytes)
+    }
+  }
+  await Promise.all(Array.from({ length: callers }, write))
+  return largest
 }

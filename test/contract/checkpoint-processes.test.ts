@@ -1,0 +1,66 @@
+/** C13: what keeps the WAL bounded when others write, and checkpoint, at the same time. */
+import { expect } from 'vitest'
+import { startProgram } from '../processes/program.ts'
+import { type ContractCase, describeContract } from './case.ts'
+import { heldCheckpoints, noWorker } from './held-checkpoints.ts'
+import { runtime } from './matrix.ts'
+import { countPages, createPages, smallWalBytes, writePages, writeUntil } from './wal-writes.ts'
+
+const alone = { libsql: 'its SQLite has the WAL-reset bug: one process alone may write' } as const
+
+const cases: ContractCase[] = [
+  {
+    name: 'C13 the WAL stays bounded while two processes write without a pause',
+    not: alone,
+    async run({ open, connector, path }) {
+      const checkpointWalBytes = 1024 * 1024
+      const count = 1_500
+      const storage = await open({ checkpointWalBytes })
+      await createPages(storage.db)
+      const target = { runtime, connector, path }
+      await using other = startProgram('worker-pages', target, String(count), String(checkpointWalBytes))
+      expect(await other.next()).toBe('ready')
+      other.tell('go')
+
+      const [ours, theirs] = await Promise.all([writePages(storage, count), other.next<number>()])
+
+      expect(await countPages(storage.db)).toBe(2 * count)
+      // 24 MB were written. With PASSIVE beside the writers alone, most of that lies in the WAL.
+      expect(Math.max(ours, theirs)).toBeLessThanOrEqual(4 * checkpointWalBytes)
+      expect(await other.ended).toBe(0)
+    },
+  },
+  {
+    name: 'C13 while another process checkpoints, writes are kept back once the WAL has outgrown its limit',
+    not: noWorker,
+    async run(context) {
+      let isElsewhere = false
+      let asked = 0
+      const connector = await heldCheckpoints(context, (checkpoint) => {
+        if (!isElsewhere) return checkpoint()
+        asked++
+        // As SQLite answers it (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
+        return Promise.resolve({ isBusy: true, logFrames: -1, checkpointedFrames: -1 })
+      })
+      const storage = await context.open({ connector, checkpointWalBytes: smallWalBytes })
+      await createPages(storage.db)
+      let rows = await writeUntil(storage.db, () => storage.stats().wal.lastCheckpoint !== undefined)
+
+      isElsewhere = true
+      setTimeout(() => {
+        isElsewhere = false
+      }, 300)
+      let largest = 0
+      rows += await writeUntil(storage.db, () => {
+        largest = Math.max(largest, storage.stats().wal.bytes)
+        return !isElsewhere
+      })
+
+      expect(asked).toBeGreaterThan(1)
+      expect(largest).toBeLessThanOrEqual(4 * smallWalBytes)
+      expect(await countPages(storage.db)).toBe(rows)
+    },
+  },
+]
+
+describeContract('checkpoints among others', cases)
