@@ -4,13 +4,21 @@
  *
  * @module
  */
-import type { Outcome } from './outcome.ts'
-import { isLockBusy, resultCodeName } from './result-code.ts'
+import { UnbusyError } from './unbusy-error.ts'
 
-/** The root of the tree: `error instanceof UnbusyError` is true for whatever this library throws on purpose. */
-export class UnbusyError extends Error {
-  override name = 'UnbusyError'
-}
+export { type BulkFailure, BulkWriteError } from './bulk-error.ts'
+export { withCallerStack, withoutStack } from './error-stack.ts'
+export { OutcomeUnknownError, RemoteError, remoteError } from './remote-errors.ts'
+export {
+  ConstraintError,
+  CorruptDatabaseError,
+  DatabaseFullError,
+  DatabaseIoError,
+  ReadonlyDatabaseError,
+  SqliteError,
+  translateError,
+} from './sqlite-errors.ts'
+export { UnbusyError } from './unbusy-error.ts'
 
 /** An option, a URL or an environment variable that cannot be used. Thrown before anything is opened. */
 export class ConfigError extends UnbusyError {
@@ -130,33 +138,6 @@ export class OuterWriteError extends UnbusyError {
   override name = 'OuterWriteError'
 }
 
-/**
- * A database server could not be reached, refused the request or gave it up. `outcome` says what that means for the work:
- * `not-applied` and `refused` (nothing of it ran), or `rolled-back` (the transaction is over, nothing of it is stored).
- * Where trying again can help, that was done until the budget was over.
- */
-export class RemoteError extends UnbusyError {
-  override name = 'RemoteError'
-  readonly outcome: Outcome
-
-  constructor(message: string, outcome: Outcome, options?: ErrorOptions) {
-    super(message, options)
-    this.outcome = outcome
-  }
-}
-
-/**
- * The answer to a write was lost (contract C16): it may be committed, or not. It is never sent a second time by itself.
- * Look whether it is there; or give such a batch an `idempotencyKey`, and it is applied exactly once.
- */
-export class OutcomeUnknownError extends RemoteError {
-  override name = 'OutcomeUnknownError'
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, 'unknown', options)
-  }
-}
-
 /** What a lock wait had seen when it gave up. */
 export interface LockWaitReport {
   /** Milliseconds from the call to the end of the wait, time in the queue included. */
@@ -179,176 +160,5 @@ export class LockTimeoutError extends UnbusyError implements LockWaitReport {
     super(`${what} after waiting ${Math.round(report.waitedMs)} ms; nothing of it ran`, options)
     this.waitedMs = report.waitedMs
     this.attempts = report.attempts
-  }
-}
-
-/**
- * libSQL puts the name of the primary code in front, and its server does so once more; D1 puts its own name in front, and
- * the codes behind.
- */
-const codesOfDrivers =
-  /^(?:SQL(?:ITE)?_\w+: |SQLite error: |D1_ERROR: )+|: SQLITE_[A-Z]+(?: \(extended: SQLITE_\w+\))?$/g
-
-/** An error that SQLite itself reported, with its result code (https://www.sqlite.org/rescode.html). */
-export class SqliteError extends UnbusyError {
-  override name = 'SqliteError'
-  /** The primary result code, such as 19 for SQLITE_CONSTRAINT. */
-  readonly resultCode: number
-  /** The extended result code, such as 2067 for SQLITE_CONSTRAINT_UNIQUE; equal to the primary one if there is none. */
-  readonly extendedResultCode: number
-  /** The name of the extended result code, such as `SQLITE_CONSTRAINT_UNIQUE`. */
-  readonly code: string
-
-  constructor(message: string, extendedResultCode: number, options?: ErrorOptions) {
-    const code = resultCodeName(extendedResultCode)
-    super(`${code}: ${message.replace(codesOfDrivers, '')}`, options)
-    this.resultCode = extendedResultCode & 0xff
-    this.extendedResultCode = extendedResultCode
-    this.code = code
-  }
-}
-
-/** A constraint refused the write: UNIQUE, NOT NULL, CHECK, FOREIGN KEY, a trigger's RAISE. */
-export class ConstraintError extends SqliteError {
-  override name = 'ConstraintError'
-}
-
-/**
- * There is no room for what was to be written: the disk is full, or `max_page_count` is reached. Nothing of it is stored;
- * when there is room again, the storage goes on as it is.
- */
-export class DatabaseFullError extends SqliteError {
-  override name = 'DatabaseFullError'
-}
-
-/** The system refused to read or write a file (SQLITE_IOERR): a failing disk, a quota or a limit on the size of files. */
-export class DatabaseIoError extends SqliteError {
-  override name = 'DatabaseIoError'
-}
-
-/** The database, its folder or the connection may not be written to. Nothing of the write is stored. */
-export class ReadonlyDatabaseError extends SqliteError {
-  override name = 'ReadonlyDatabaseError'
-}
-
-/** The file is damaged, or no database at all. Trying again would not help: restore it from a backup. */
-export class CorruptDatabaseError extends SqliteError {
-  override name = 'CorruptDatabaseError'
-}
-
-/** By primary result code. */
-const errorClasses: Readonly<Record<number, typeof SqliteError>> = {
-  8: ReadonlyDatabaseError,
-  10: DatabaseIoError,
-  11: CorruptDatabaseError,
-  13: DatabaseFullError,
-  19: ConstraintError,
-  26: CorruptDatabaseError,
-}
-
-/** Which of the caller's rows a bulk call did not write, by their positions, ascending. */
-export interface BulkFailure {
-  /** The rows of the slice that failed: the bad one is among them. */
-  readonly failed: readonly number[]
-  /** The rows that would have come after them. */
-  readonly untried: readonly number[]
-  /** How many rows the call had. */
-  readonly total: number
-  /** Rows that the slices before it changed. */
-  readonly changes: number
-}
-
-/**
- * One slice of a bulk call failed: what came before it is committed and stays, the rest was not written. `cause` is the
- * error of the slice. A call of one slice, or an atomic one, fails with that error itself.
- *
- * @example
- * ```ts
- * const unwritten = [...error.failed, ...error.untried].map((position) => rows[position])
- * ```
- */
-export class BulkWriteError extends UnbusyError implements BulkFailure {
-  override name = 'BulkWriteError'
-  readonly failed: readonly number[]
-  readonly untried: readonly number[]
-  readonly total: number
-  readonly changes: number
-
-  constructor({ failed, untried, total, changes }: BulkFailure, options: ErrorOptions) {
-    const unwritten = failed.length + untried.length
-    const written = unwritten === total ? 'none is written' : `the other ${total - unwritten} are`
-    super(
-      `Cannot write ${unwritten} of ${total} rows: ${failed.length} of them failed together, the first is row ` +
-        `${failed[0]}, and ${untried.length} were not tried; ${written}`,
-      options,
-    )
-    this.failed = failed
-    this.untried = untried
-    this.total = total
-    this.changes = changes
-  }
-}
-
-/** Wraps a driver's error once; what is already ours, or has no result code, is passed on as it is. */
-export function translateError(error: unknown, extendedResultCode: number | undefined): unknown {
-  if (error instanceof UnbusyError || extendedResultCode === undefined) return error
-  const message = error instanceof Error ? error.message : String(error)
-  const SqliteErrorClass = errorClasses[extendedResultCode & 0xff] ?? SqliteError
-  const create = (): SqliteError => new SqliteErrorClass(message, extendedResultCode, { cause: error })
-  return isLockBusy(extendedResultCode) ? withoutStack(create) : create()
-}
-
-/**
- * Runs `attempt` with errors that have no stack: whoever waits for the lock meets a busy one hundreds of times, and to walk
- * the stack takes longer than the attempt.
- */
-export function withoutStack<T>(attempt: () => T): T {
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 0
-  try {
-    return attempt()
-  } finally {
-    Error.stackTraceLimit = limit
-  }
-}
-
-/** Wraps what a request to a server failed with; the message of the cause is the transport's, without parameter values. */
-export function remoteError(cause: unknown, outcome: Outcome): RemoteError {
-  if (outcome === 'unknown') {
-    const what = 'The answer of the server to a write was lost: it may be committed, or not'
-    return new OutcomeUnknownError(what, { cause })
-  }
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new RemoteError(`${outcomeSentences[outcome]}: ${reason}`, outcome, { cause })
-}
-
-const outcomeSentences: Readonly<Record<Exclude<Outcome, 'unknown'>, string>> = {
-  'not-applied': 'The server could not be used; nothing of this ran',
-  refused: 'The server refused the request; nothing of it ran',
-  'rolled-back': 'The server gave the transaction up; nothing of it is stored',
-}
-
-/** An error of a queued write is born in a later turn, without the frames of its caller; success pays nothing for this. */
-export function withCallerStack(error: unknown): unknown {
-  if (!(error instanceof Error) || Object.isFrozen(error)) return error
-  // Of every promise that was awaited in a later turn, Node shows one and the same frame of its own.
-  const frames = deepStack()
-    ?.split('\n')
-    .filter((frame) => !frame.includes('processTicksAndRejections'))
-  const [caller, ...callers] = frames?.slice(4) ?? []
-  // Seen already when a connection noted it: it lies deeper on the way back.
-  if (caller === undefined || error.stack?.includes(caller)) return error
-  error.stack = [error.stack, caller, ...callers].join('\n')
-  return error
-}
-
-/** Inside a transaction, Kysely's own frames alone fill the ten that an error has. */
-function deepStack(): string | undefined {
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 50
-  try {
-    return new Error().stack
-  } finally {
-    Error.stackTraceLimit = limit
   }
 }

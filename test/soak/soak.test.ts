@@ -71,7 +71,7 @@ describe('the verdict of a soak', () => {
     ['memory flat', reportOf((index) => ({ rssBytes: (200 + 2 * index) * mebibyte }))],
     ['file descriptors flat', reportOf((index) => ({ fileDescriptors: 20 + index }))],
     ['file descriptors flat', reportOf(() => ({}), { after: { ...after, fileDescriptors: 22 } })],
-    ['WAL bounded', reportOf((index) => ({ walBytes: index === 30 ? 33 * mebibyte : 0 }))],
+    ['WAL bounded', reportOf((index) => ({ walBytes: index === 30 ? 12 * mebibyte : 0 }))],
     [
       'no timer or handle left',
       reportOf(() => ({}), { after: { ...after, resources: ['PipeWrap', 'Timeout'] } }),
