@@ -5,7 +5,8 @@
  */
 import type { Connection, Connector } from '../src/connector.ts'
 import { resultCodeOf } from '../src/result-code.ts'
-import { type CheckpointDriver, openCheckpointWorker } from './_checkpoint-worker.ts'
+import type { CheckpointDriver } from './_checkpoint-script.ts'
+import { openCheckpointWorker } from './_checkpoint-worker.ts'
 import { context } from './_context.ts'
 import { databaseFile } from './_database-file.ts'
 import { locateFile, openFile, walBytes } from './_file.ts'

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { startBackgroundTimer } from './background-timer.ts'
+import type { Clock } from './lock-wait.ts'
 
 /** Nobody has written for so long. */
 const idleMs = 2_000
@@ -13,7 +13,7 @@ const longestDelayMs = 30_000
 
 /** What the watch asks of the checkpoints. */
 export interface IdleWatchHost {
-  now(): number
+  readonly clock: Clock
   /** Whether the file is large enough to be worth it. */
   isLarge(): boolean
   /** Whether something writes, waits to write, or checkpoints. */
@@ -41,10 +41,12 @@ export class IdleWatch {
 
   /** To be told that the file is large; the next look is at its time. */
   start(delayMs: number = this.#delayMs): void {
-    this.#cancel ??= startBackgroundTimer(delayMs, () => {
+    const look = (): void => {
       this.#cancel = undefined
       this.#look()
-    })
+    }
+    // Nobody waits for it: unlike a pending write it lets the process end (contract C15).
+    this.#cancel ??= this.#host.clock.schedule(delayMs, look, { keepsAlive: false })
   }
 
   stop(): void {
@@ -52,8 +54,8 @@ export class IdleWatch {
   }
 
   #look(): void {
-    const { now, isLarge, isBusy, tidyUp, isWorthAnother } = this.#host
-    const restMs = this.#lastWriteMs + idleMs - now()
+    const { clock, isLarge, isBusy, tidyUp, isWorthAnother } = this.#host
+    const restMs = this.#lastWriteMs + idleMs - clock.now()
     // A smaller file is worth no work; the next write that makes it grow starts this again.
     if (!isLarge()) this.#delayMs = idleMs
     else if (restMs > 1 || isBusy()) {

@@ -89,7 +89,7 @@ export class Checkpoints {
     })
     this.#pins = new WalPinWatch(clock, host.oldestReadSinceMs)
     this.#idle = new IdleWatch({
-      now: () => clock.now(),
+      clock,
       isLarge: () => !this.#isStopped && this.#gauge.fileBytes >= host.limitBytes,
       isBusy: () => queue.isBusy || this.#running !== undefined,
       tidyUp: () => this.#start(() => this.#tidyUp()),

@@ -49,6 +49,15 @@ const writerDefaults: Pragmas = {
   temp_store: 'memory',
 }
 
+/**
+ * For a connection that does nothing but checkpoint: it waits for nobody, as its thread serves all storages, and does not
+ * checkpoint by itself beside what it is asked for.
+ */
+export const checkpointerPragmas: readonly string[] = [
+  'PRAGMA busy_timeout = 0',
+  'PRAGMA wal_autocheckpoint = 0',
+]
+
 const synchronousLevels: readonly string[] = ['off', 'normal', 'full', 'extra']
 
 /** SQLite takes every other word for one of these, without a word of its own. */

@@ -5,17 +5,13 @@
  * @module
  */
 import { FileReplacedError, InvalidStatementError, RemoteError, UnbusyError } from './errors.ts'
-import { isConstraint, isCorrupt, resultCodeOf } from './result-code.ts'
+import { isConstraint, isCorrupt, isGeneric, isValueMisfit, resultCodeOf } from './result-code.ts'
 
 /**
  * Whose fault a failed write is: that of a `row`, for certain; of a row or of the `statement`, which shows in what its
  * neighbours meet; of the `storage`, which will not cure itself; or of the moment, and will be `passing`.
  */
 export type Fault = 'row' | 'statement' | 'storage' | 'passing'
-
-/** SQLITE_TOOBIG, SQLITE_MISMATCH, SQLITE_RANGE: the value does not fit. */
-const valueCodes: ReadonlySet<number> = new Set([18, 20, 25])
-const genericErrorCode = 1
 
 /** When so many rows failed one by one and none was stored, it is the statement. */
 const maxSuspects = 8
@@ -24,10 +20,9 @@ const maxSuspects = 8
 export function faultOf(error: unknown): Fault {
   const code = resultCodeOf(error)
   if (code !== undefined) {
-    if (isConstraint(code) || valueCodes.has(code & 0xff)) return 'row'
+    if (isConstraint(code) || isValueMisfit(code)) return 'row'
     if (isCorrupt(code)) return 'storage'
-    // "no such table" as well as "integer overflow": https://www.sqlite.org/rescode.html#error
-    return (code & 0xff) === genericErrorCode ? 'statement' : 'passing'
+    return isGeneric(code) ? 'statement' : 'passing'
   }
   if (error instanceof InvalidStatementError) return 'row'
   if (error instanceof RemoteError) return error.outcome === 'refused' ? 'storage' : 'passing'

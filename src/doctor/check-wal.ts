@@ -5,6 +5,7 @@
  */
 import { hasNoopCheckpoint, hasWalResetBug } from '../engine-version.ts'
 import type { Row } from '../values.ts'
+import { checkpointStatement, toCheckpointResult } from '../wal-gauge.ts'
 import type { Examination } from './examination.ts'
 import type { FileHolder } from './file-facts.ts'
 import { formatBytes, listHolders } from './format.ts'
@@ -62,7 +63,7 @@ export async function checkWal(examination: Examination, version: string): Promi
   const hold = reasonNotToCheckpoint(examination, version)
   if (hold !== undefined) {
     // It looks and does nothing; before 3.51 the word is unknown, and would be a real checkpoint.
-    const noop = 'PRAGMA wal_checkpoint(NOOP)'
+    const noop = checkpointStatement('noop').sql
     // On a file that cannot be written even that is refused.
     const looked = hasNoopCheckpoint(version) ? await ask(noop).then(framesOf, () => undefined) : undefined
     const left =
@@ -76,7 +77,7 @@ export async function checkWal(examination: Examination, version: string): Promi
       details: { sizeBytes, ...looked },
     }
   }
-  const frames = framesOf(await ask('PRAGMA wal_checkpoint(PASSIVE)'))
+  const frames = framesOf(await ask(checkpointStatement('passive').sql))
   const details = { sizeBytes, ...frames }
   if (frames.busy) {
     return {
@@ -130,6 +131,7 @@ function pinnedBy(holders: readonly FileHolder[]): string {
   return `: ${readers.length === 1 ? 'process' : 'one of the processes'} ${listHolders(readers)}`
 }
 
+/** Under the names that SQLite gives them: those of the report. */
 interface Frames {
   readonly busy: boolean
   readonly log: number
@@ -137,7 +139,8 @@ interface Frames {
 }
 
 function framesOf([row]: readonly Row[]): Frames {
-  return { busy: Number(row?.busy) !== 0, log: Number(row?.log), checkpointed: Number(row?.checkpointed) }
+  const { isBusy, logFrames, checkpointedFrames } = toCheckpointResult(row)
+  return { busy: isBusy, log: logFrames, checkpointed: checkpointedFrames }
 }
 
 async function pageSizeOf({ ask }: Examination): Promise<number> {

@@ -1,6 +1,6 @@
 /** C13: what happens around a checkpoint that takes its time: readers that stay, workers that die or hang, idle storages. */
 import { describe, expect } from 'vitest'
-import { killCheckpointThread } from '../../adapters/_checkpoint-worker.ts'
+import { killCheckpointThread } from '../../adapters/_checkpoint-thread.ts'
 import { type ContractCase, describeContract } from './case.ts'
 import { heldCheckpoints, noWorker, pinWal } from './held-checkpoints.ts'
 import { until } from './together.ts'
