@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BulkRow } from './bulk-rows.ts'
+import type { BulkRow } from './bulk-cells.ts'
 
 /** Rows that are put in order together: a few milliseconds of work, between two slices. */
 const windowSlices = 10

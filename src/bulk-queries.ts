@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { BulkRow, ColumnSet } from './bulk-rows.ts'
+import type { BulkRow, ColumnSet } from './bulk-cells.ts'
 import type { BulkText } from './bulk-sql.ts'
 import type { Capabilities } from './connector.ts'
 import type { QueryText } from './statement.ts'

@@ -1,36 +1,12 @@
 /**
- * The rows of one bulk call, as cells in columns: which of them JSON carries exactly, and what becomes of rows that have
- * the same key. The result is what writing the rows one after the other would store.
+ * The rows of one bulk call, as cells in columns, and what becomes of rows that have the same key. The result is what
+ * writing the rows one after the other would store.
  *
  * @module
  */
+import { type BulkRow, type ColumnSet, haveSameKey, setCell } from './bulk-cells.ts'
 import { InvalidStatementError } from './errors.ts'
-import { encodeValue, type IntegerBinding } from './values.ts'
-
-/** Rows that give the same columns; one statement writes many of them. */
-export interface ColumnSet {
-  readonly columns: readonly string[]
-  /** Where the key is in `columns`; absent when a row leaves it to the database. */
-  readonly keyIndexes?: readonly number[]
-}
-
-/** One row that will be written. */
-export interface BulkRow {
-  /** Which of the caller's rows it is. */
-  readonly position: number
-  /** Later rows whose values it has now. */
-  replaced?: number[]
-  set: ColumnSet
-  cells: unknown[]
-  /** Whether JSON, read by SQLite, gives exactly these cells. */
-  fitsJson: boolean
-  /** How much text is in it, about. */
-  weight: number
-  /** The row of the same key before it, which has to be written first. */
-  follows?: BulkRow
-  /** Whether one statement must not have both. */
-  isApart?: boolean
-}
+import type { IntegerBinding } from './values.ts'
 
 /**
  * What the second row of a key means: it takes the place of the first (`replace`), or does so when it has the same
@@ -50,9 +26,6 @@ export interface RowRules {
   readonly duplicates: Duplicates
   readonly integers: IntegerBinding
 }
-
-/** Longer text is bound as it is: as JSON it would be escaped and parsed, and a thousand of them would be no string. */
-const longestJsonText = 64 * 1024
 
 /** Collects the rows of one call. */
 export class BulkRows {
@@ -104,11 +77,12 @@ export class BulkRows {
       : this.#setOf(values, names, index)
     this.#set = set
     const { columns } = set
+    const { integers } = this.#rules
     // Of the right length from the start: an array that grows takes space for 17.
     const cells = new Array<unknown>(columns.length)
     const row: BulkRow = { position: index, set, cells, fitsJson: true, weight: 0 }
     for (let cell = 0; cell < columns.length; cell++)
-      this.#setCell(row, cell, values[columns[cell] as string])
+      setCell(row, cell, values[columns[cell] as string], integers)
     return row
   }
 
@@ -135,22 +109,6 @@ export class BulkRows {
     const set: ColumnSet = keyIndexes.includes(-1) ? { columns } : { columns, keyIndexes }
     this.#sets.set(name, set)
     return set
-  }
-
-  #setCell(row: BulkRow, cell: number, value: unknown): void {
-    const { integers } = this.#rules
-    const fitsAsText = isText(value)
-    if (fitsAsText || value === null || (integers === 'integer' && Number.isSafeInteger(value))) {
-      if (fitsAsText) row.weight += value.length
-      row.cells[cell] = value
-      return
-    }
-    const encoded = encodeValue(value, `column ${row.set.columns[cell]} of row ${row.position}`, integers)
-    // Its text in JSON would be read as the same INTEGER.
-    const integer = integers === 'integer' && typeof encoded === 'bigint' ? Number(encoded) : undefined
-    const isExact = integer !== undefined && Number.isSafeInteger(integer)
-    row.cells[cell] = isExact ? integer : encoded
-    if (!isExact) row.fitsJson = false
   }
 
   /** The key as text. Texts that differ in case alone share it, as the column may be NOCASE. */
@@ -193,23 +151,4 @@ export class BulkRows {
   #refused(index: number, why: string): InvalidStatementError {
     return new InvalidStatementError(`Cannot write row ${index} to ${this.#rules.table} as ${why}`)
   }
-}
-
-/** Text that JSON carries: a lone surrogate is escaped there, and stored as other bytes than a bound one. */
-function isText(value: unknown): value is string {
-  return (
-    typeof value === 'string' &&
-    value.length <= longestJsonText &&
-    !value.includes('\0') &&
-    value.isWellFormed()
-  )
-}
-
-function haveSameKey(one: BulkRow, other: BulkRow): boolean {
-  const otherIndexes = other.set.keyIndexes ?? []
-  return (one.set.keyIndexes ?? []).every((index, part) => {
-    const cell = one.cells[index]
-    const otherCell = other.cells[otherIndexes[part] as number]
-    return cell instanceof Uint8Array ? String(cell) === String(otherCell) : cell === otherCell
-  })
 }

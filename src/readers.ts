@@ -5,9 +5,9 @@
  * @module
  */
 import type { PatientConnection } from './connection.ts'
-import { EarliestTimer } from './earliest-timer.ts'
 import type { UnbusyError } from './errors.ts'
-import { type Clock, type LockWait, lockTimeout } from './lock-wait.ts'
+import type { Clock, LockWait } from './lock-wait.ts'
+import { ReaderLine } from './reader-line.ts'
 
 /** What the readers need of their surroundings. */
 export interface ReadersHost {
@@ -16,12 +16,6 @@ export interface ReadersHost {
   /** Starts the budget of one opening. */
   startWait(): LockWait
   open(wait: LockWait): Promise<PatientConnection>
-}
-
-interface Waiter {
-  readonly wait: LockWait
-  resolve(reader: Promise<PatientConnection>): void
-  reject(error: unknown): void
 }
 
 /** Somebody who waits for reads to end. */
@@ -34,9 +28,7 @@ interface Watcher {
 export class Readers {
   readonly #host: ReadersHost
   readonly #idle: PatientConnection[] = []
-  /** In the order of their calls. */
-  readonly #waiters = new Set<Waiter>()
-  readonly #deadline: EarliestTimer
+  readonly #line: ReaderLine
   readonly #pointReads = new Set<LockWait>()
   readonly #openings = new Set<LockWait>()
   #shared: Promise<PatientConnection> | undefined
@@ -50,7 +42,7 @@ export class Readers {
 
   constructor(host: ReadersHost) {
     this.#host = host
-    this.#deadline = new EarliestTimer(host.clock, () => this.#expire())
+    this.#line = new ReaderLine(host.clock, `All ${host.maxReaders} readers stayed in use (maxReaders)`)
   }
 
   get count(): number {
@@ -98,7 +90,9 @@ export class Readers {
    * @throws {LockTimeoutError} If none came back within the budget.
    */
   borrow(wait: LockWait): Promise<PatientConnection> {
-    return this.tryBorrow() ?? this.#waitForOne(wait)
+    const reader = this.tryBorrow()
+    if (reader !== undefined) return reader
+    return this.#closedBy === undefined ? this.#line.wait(wait) : Promise.reject(this.#closedBy)
   }
 
   giveBack(reader: PatientConnection): void {
@@ -118,7 +112,7 @@ export class Readers {
   async close(error: UnbusyError): Promise<void> {
     this.#closedBy ??= error
     for (const wait of [...this.#pointReads, ...this.#openings]) wait.abandonedBy = error
-    for (const waiter of this.#waiters) waiter.reject(error)
+    this.#line.rejectAll(error)
     await this.#until(() => this.#pointReads.size === 0)
     const shared = await this.#shared?.catch(() => undefined)
     this.#shared = undefined
@@ -166,10 +160,9 @@ export class Readers {
 
   /** A reader came back, or a place came free as one could not be opened. */
   #serveNext(): void {
-    const [next] = this.#waiters
-    const reader = next === undefined ? undefined : this.tryBorrow()
+    const reader = this.#line.isEmpty ? undefined : this.tryBorrow()
     if (reader === undefined) this.#noteEnd()
-    else next?.resolve(reader)
+    else this.#line.serveFirst(reader)
   }
 
   #until(isContent: () => boolean): Promise<void> {
@@ -179,42 +172,5 @@ export class Readers {
 
   #noteEnd(): void {
     for (const { isContent, resolve } of this.#watchers) if (isContent()) resolve()
-  }
-
-  #waitForOne(wait: LockWait): Promise<PatientConnection> {
-    if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy)
-    const { signal, deadlineMs } = wait
-    if (signal?.aborted) return Promise.reject(signal.reason)
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => waiter.reject(signal?.reason)
-      const leave = (): void => {
-        this.#waiters.delete(waiter)
-        if (this.#waiters.size === 0) this.#deadline.disarm()
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const waiter: Waiter = {
-        wait,
-        resolve(reader) {
-          leave()
-          resolve(reader)
-        },
-        reject(error) {
-          leave()
-          reject(error)
-        },
-      }
-      this.#waiters.add(waiter)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      this.#deadline.arm(deadlineMs)
-    })
-  }
-
-  #expire(): void {
-    const nowMs = this.#host.clock.now()
-    for (const { wait, reject } of this.#waiters) {
-      const what = `All ${this.#host.maxReaders} readers stayed in use (maxReaders)`
-      if (wait.deadlineMs <= nowMs) reject(lockTimeout(wait, what))
-      else this.#deadline.arm(wait.deadlineMs)
-    }
   }
 }

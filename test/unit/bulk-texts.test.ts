@@ -1,6 +1,6 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
-import type { ColumnSet } from '../../src/bulk-rows.ts'
+import type { ColumnSet } from '../../src/bulk-cells.ts'
 import type { BulkVerb } from '../../src/bulk-sql.ts'
 import { BulkTexts } from '../../src/bulk-texts.ts'
 
