@@ -33,7 +33,7 @@ interface Metafile {
 }
 
 /** So much may `import { openStorage } from 'unbusy'` bring, gzipped: what it brings today, and little more. */
-const coreLimitBytes = 37_500
+const coreLimitBytes = 38_000
 
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   readonly exports: Record<string, { readonly 'unbusy-source': string }>
