@@ -22,6 +22,9 @@ const alone = tests.filter((path) =>
   readFileSync(at(path), 'utf8').split('*/', 1)[0]?.includes('@runs-alone'),
 )
 
+/** A server that is given is one for all files, and each empties it. */
+const sharesServer = Boolean(process.env.LIBSQL_SERVER_URL)
+
 const config: ViteUserConfig = defineConfig({
   resolve: {
     // The published names resolve to source, so that tests need no build and read as a user's code does.
@@ -45,7 +48,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'together',
           include: tests.filter((path) => !alone.includes(path)),
-          maxWorkers: 2,
+          maxWorkers: sharesServer ? 1 : 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -164,10 +164,19 @@ export class LibsqlRemoteConnection implements Connection {
   }
 }
 
-function toRemote({ sql, parameters }: Statement): RemoteStatement {
+function toRemote(statement: Statement): RemoteStatement {
+  const sql = statement.sql.toWellFormed()
+  const args = statement.parameters.some(isHalfText)
+    ? statement.parameters.map((value) => (isHalfText(value) ? value.toWellFormed() : value))
+    : statement.parameters
   const isStored = sql.length < storedSqlLimit
-  if (!isStored || sql.length * 3 < storedSqlLimit) return { sql, args: parameters }
-  if (new TextEncoder().encode(sql).length < storedSqlLimit) return { sql, args: parameters }
+  if (!isStored || sql.length * 3 < storedSqlLimit) return { sql, args }
+  if (new TextEncoder().encode(sql).length < storedSqlLimit) return { sql, args }
   // Too long for the server in bytes and not for the client in units: made too long for both, it is sent as it is.
-  return { sql: sql.padEnd(storedSqlLimit), args: parameters }
+  return { sql: sql.padEnd(storedSqlLimit), args }
+}
+
+/** Whether it has one half of a character: sqld cannot read the JSON of that, and would refuse the whole request. */
+function isHalfText(value: unknown): value is string {
+  return typeof value === 'string' && !value.isWellFormed()
 }

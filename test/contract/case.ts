@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openStorage, type Storage, type StorageOptions } from 'unbusy'
 import { type HeldLock, holdLock } from 'unbusy/testing'
-import { describe, it } from 'vitest'
+import { describe, it, type TestContext } from 'vitest'
+import { NotHere } from './not-here.ts'
 import { peerCommand, peerQuery } from '../processes/peer.ts'
 import { type ConnectorName, connectorNames, connectorTo, runtime } from './matrix.ts'
 import { reasonOnServer } from './server-limits.ts'
@@ -58,14 +59,23 @@ export function describeContract(
       for (const { name, run, not, timeoutMs } of cases) {
         const reason = not?.[connector] ?? (connector === 'libsql-server' ? reasonOnServer(name) : undefined)
         if (reason !== undefined) it.skip(`${name} (not here: ${reason})`, () => {})
-        else it(name, { timeout: timeoutMs ?? 30_000 }, () => withContext(connector, run))
+        else it(name, { timeout: timeoutMs ?? 30_000 }, (test) => withContext(connector, run, test))
       }
     })
   }
 }
 
-async function withContext(connector: ConnectorName, run: ContractCase['run']): Promise<void> {
-  if (connector === 'libsql-server') return withServer(run)
+async function withContext(
+  connector: ConnectorName,
+  run: ContractCase['run'],
+  test: TestContext,
+): Promise<void> {
+  if (connector === 'libsql-server') {
+    return withServer(run).catch((error: unknown) => {
+      if (error instanceof NotHere) return test.skip(error.message)
+      throw error
+    })
+  }
   const folder = await mkdtemp(join(tmpdir(), 'unbusy-'))
   const path = join(folder, 'case.db')
   const opened: AsyncDisposable[] = []

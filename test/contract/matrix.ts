@@ -39,6 +39,14 @@ export const connectorNames: readonly ConnectorName[] = wanted?.includes('libsql
   ? ['libsql-server']
   : localConnectorNames
 
+/** How the cases of this file reach their server. */
+let server: { readonly url: string; readonly authToken?: string } = { url: 'http://nobody.invalid' }
+
+/** Makes this the server of the cases that follow: the context of a case knows its file alone, where there is one. */
+export function serveAt(address: typeof server): void {
+  server = address
+}
+
 /** A connector by name. Imports only that adapter: the packages of the others may not load on this runtime. */
 export async function connectorTo(name: ConnectorName, url: string): Promise<Connector> {
   const wrapped = wrapsDialects ? wrappedDialects.find(({ engine }) => engine === name) : undefined
@@ -51,7 +59,11 @@ export async function connectorTo(name: ConnectorName, url: string): Promise<Con
     case 'bun-sqlite':
       return (await import('unbusy/bun-sqlite')).bunSqlite({ url })
     case 'libsql':
-    case 'libsql-server':
       return (await import('unbusy/libsql')).libsql({ url })
+    case 'libsql-server': {
+      const { url: address, authToken } = server
+      const options = { url: address, ...(authToken !== undefined && { authToken }) }
+      return (await import('unbusy/libsql')).libsql(options)
+    }
   }
 }

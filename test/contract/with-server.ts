@@ -8,27 +8,28 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openStorage, type Storage, type StorageOptions } from 'unbusy'
-import { libsql } from 'unbusy/libsql'
 import { holdLock } from 'unbusy/testing'
 import { afterAll, beforeAll } from 'vitest'
+import { NotHere } from './not-here.ts'
+import { givenServer, queryServer } from '../hrana/given-server.ts'
 import { type HranaServer, startHranaServer } from '../hrana/start.ts'
 import { peerCommand, peerQuery } from '../processes/peer.ts'
 import { dropTables } from '../remote/remote-storage.ts'
 import type { AnyDatabase, ContractCase } from './case.ts'
-
-const givenUrl = process.env.LIBSQL_SERVER_URL
-const authToken = process.env.LIBSQL_SERVER_AUTH_TOKEN
+import { connectorTo, serveAt } from './matrix.ts'
 
 let folder: string
 let server: HranaServer | undefined
 
 /** Has a server there while the cases of this file run. */
 export function serveCases(): void {
-  if (givenUrl !== undefined) return
+  const given = givenServer()
+  if (given !== undefined) return serveAt(given)
   beforeAll(async () => {
     if (server !== undefined) return
     folder = await mkdtemp(join(tmpdir(), 'unbusy-server-'))
     server = await startHranaServer({ path: join(folder, 'case.db') })
+    serveAt(server)
   })
   afterAll(async () => {
     if (server === undefined) return
@@ -40,8 +41,8 @@ export function serveCases(): void {
 
 /** Runs a case on an empty database. */
 export async function withServer(run: ContractCase['run']): Promise<void> {
-  const url = givenUrl ?? server?.url ?? ''
-  const path = join(folder ?? 'no-file', 'case.db')
+  const given = givenServer()
+  const path = given?.url ?? join(folder, 'case.db')
   const opened: AsyncDisposable[] = []
   const keep = <T extends AsyncDisposable>(resource: T): T => {
     opened.push(resource)
@@ -51,7 +52,7 @@ export async function withServer(run: ContractCase['run']): Promise<void> {
     keep(
       await openStorage<AnyDatabase>({
         onWarning: () => {},
-        connector: libsql({ url, ...(authToken !== undefined && { authToken }) }),
+        connector: await connectorTo('libsql-server', path),
         ...options,
       }),
     )
@@ -66,8 +67,12 @@ export async function withServer(run: ContractCase['run']): Promise<void> {
         await dropTables(storage.db)
         return storage
       },
-      holdLock: async (ms) => keep(await holdLock(path, ms, { command: peerCommand() })),
-      peer: (...statements) => peerQuery(path, statements),
+      async holdLock(ms) {
+        if (given !== undefined) throw new NotHere('nobody can hold the lock of a server past the server')
+        return keep(await holdLock(path, ms, { command: peerCommand() }))
+      },
+      peer: (...statements) =>
+        given === undefined ? peerQuery(path, statements) : queryServer(given, statements),
     })
   } finally {
     for (const resource of opened.reverse()) await resource[Symbol.asyncDispose]()

@@ -4,7 +4,7 @@
  * @module
  */
 import type { D1DatabaseLike } from 'unbusy/d1'
-import { NotHere } from './not-here.ts'
+import { NotHere } from '../contract/not-here.ts'
 
 let databases: readonly D1DatabaseLike[] = []
 let taken = 0

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NotHere } from './not-here.ts'
+import { NotHere } from '../contract/not-here.ts'
 
 export function peerCommand(): never {
   throw new NotHere('there are no other processes')

@@ -7,7 +7,7 @@ import { Buffer } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StreamExpired } from './baton-table.ts'
 import type { Fault } from './faults.ts'
-import { HranaError, ProtocolError, programTypes, type StreamRequest } from './protocol.ts'
+import { HranaError, ProtocolError, programTypes, readMessage, type StreamRequest } from './protocol.ts'
 import type { ServerCore } from './server-core.ts'
 import { httpStoreLimits, StoredTexts } from './stored-texts.ts'
 import { Stream } from './stream.ts'
@@ -108,7 +108,7 @@ async function resultsOf(
 
 function parsed(text: string): PipelineBody {
   try {
-    const body = JSON.parse(text)
+    const body = readMessage<PipelineBody>(text)
     if (Array.isArray(body.requests)) return body
   } catch {
     // Told as what it is for the client, below.

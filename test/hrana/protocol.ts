@@ -84,3 +84,16 @@ export class ProtocolError extends Error {
 
 /** The requests that run SQL: what faults are done to and what counts as a round trip. */
 export const programTypes: ReadonlySet<string> = new Set(['execute', 'batch', 'sequence', 'describe'])
+
+/**
+ * Reads JSON as sqld does, whose parser takes no text with one half of a character in it.
+ *
+ * @throws {SyntaxError} If it is no JSON, or has such a text.
+ */
+export function readMessage<T>(text: string): T {
+  if (!/\\ud[89a-f]/i.test(text)) return JSON.parse(text) as T
+  return JSON.parse(text, (_key, value) => {
+    if (typeof value !== 'string' || value.isWellFormed()) return value
+    throw new SyntaxError('lone leading surrogate in hex escape')
+  }) as T
+}

@@ -5,7 +5,7 @@
  */
 import type { WebSocket } from 'ws'
 import type { Fault } from './faults.ts'
-import { HranaError, ProtocolError, programTypes, type StreamRequest } from './protocol.ts'
+import { HranaError, ProtocolError, programTypes, readMessage, type StreamRequest } from './protocol.ts'
 import type { ServerCore } from './server-core.ts'
 import { StoredTexts, socketStoreLimits } from './stored-texts.ts'
 import { Stream } from './stream.ts'
@@ -40,7 +40,7 @@ export class SocketSession {
   receive(text: string): void {
     let message: ClientMessage
     try {
-      message = JSON.parse(text)
+      message = readMessage(text)
     } catch {
       this.#socket.close(1007, 'Cannot deserialize client message from JSON')
       return
