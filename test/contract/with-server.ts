@@ -10,13 +10,13 @@ import { join } from 'node:path'
 import { openStorage, type Storage, type StorageOptions } from 'unbusy'
 import { holdLock } from 'unbusy/testing'
 import { afterAll, beforeAll } from 'vitest'
-import { NotHere } from './not-here.ts'
 import { givenServer, queryServer } from '../hrana/given-server.ts'
 import { type HranaServer, startHranaServer } from '../hrana/start.ts'
 import { peerCommand, peerQuery } from '../processes/peer.ts'
 import { dropTables } from '../remote/remote-storage.ts'
 import type { AnyDatabase, ContractCase } from './case.ts'
 import { connectorTo, serveAt } from './matrix.ts'
+import { NotHere } from './not-here.ts'
 
 let folder: string
 let server: HranaServer | undefined
@@ -24,7 +24,10 @@ let server: HranaServer | undefined
 /** Has a server there while the cases of this file run. */
 export function serveCases(): void {
   const given = givenServer()
-  if (given !== undefined) return serveAt(given)
+  if (given !== undefined) {
+    serveAt(given)
+    return
+  }
   beforeAll(async () => {
     if (server !== undefined) return
     folder = await mkdtemp(join(tmpdir(), 'unbusy-server-'))

@@ -6,8 +6,8 @@
  */
 import { openStorage, type Storage, type StorageOptions, UnsupportedError } from 'unbusy'
 import { type D1DatabaseLike, d1 } from 'unbusy/d1'
-import { anotherDatabase, databaseOfCase, rowsOf } from './database.ts'
 import { NotHere } from '../contract/not-here.ts'
+import { anotherDatabase, databaseOfCase, rowsOf } from './database.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: as in the contract's own
 export type AnyDatabase = any

@@ -10,11 +10,12 @@ import { join } from 'node:path'
 import { createClient } from '@libsql/client'
 import { expect } from 'vitest'
 import { failure, ids } from './client-cases.ts'
+import type { ServerAddress } from './given-server.ts'
 import { startRealServer } from './real-server.ts'
 import { startHranaServer } from './start.ts'
 
-async function fallIntoTrap(url: string, leastMs: number): Promise<void> {
-  const client = createClient({ url })
+async function fallIntoTrap({ url, authToken }: ServerAddress, leastMs: number): Promise<void> {
+  const client = createClient({ url, ...(authToken && { authToken }) })
   try {
     await client.batch(
       ['drop table if exists trap', 'create table trap (id integer primary key, v text)'],
@@ -42,7 +43,7 @@ async function ownTrap(transport: 'url' | 'wsUrl'): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'unbusy-hrana-'))
   try {
     await using server = await startHranaServer({ path: join(folder, 'trap.db'), txnTimeoutMs: 300 })
-    await fallIntoTrap(server[transport], 200)
+    await fallIntoTrap({ url: server[transport] }, 200)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -52,7 +53,7 @@ async function realTrap(): Promise<void> {
   const server = await startRealServer()
   if ('reason' in server) throw new Error(server.reason)
   await using real = server
-  await fallIntoTrap(real.url, 4_500)
+  await fallIntoTrap(real, 4_500)
 }
 
 /** Starts all of them at once, as each is nothing but waiting; on servers of their own. */

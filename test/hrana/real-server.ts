@@ -8,8 +8,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { env } from 'node:process'
 import { createInterface } from 'node:readline'
+import { givenServer } from './given-server.ts'
 import { freePort, isUp } from './ports.ts'
 import { realProgram } from './real-install.ts'
 
@@ -19,6 +19,8 @@ export interface RealServer extends AsyncDisposable {
   readonly url: string
   /** `ws://127.0.0.1:…`, or what was given with its scheme changed. */
   readonly wsUrl: string
+  /** Of a given one that asks for it. */
+  readonly authToken?: string
   /** What it says of itself, such as `sqld 0.24.32 (40c272de 2026-05-10)`. */
   readonly version: string
   /** What can be done to it, but for a given one. */
@@ -66,8 +68,11 @@ const supervisor = `
  * ```
  */
 export async function startRealServer(): Promise<RealServer | NoServer> {
-  const given = env.LIBSQL_SERVER_URL
-  if (given) return known(given.replace(/^libsql:/, 'https:').replace(/^ws/, 'http'), async () => {})
+  const given = givenServer()
+  if (given !== undefined) {
+    const url = given.url.replace(/^libsql:/, 'https:').replace(/^ws/, 'http')
+    return { ...(await known(url, async () => {})), ...(given.authToken && { authToken: given.authToken }) }
+  }
   const program = await realProgram()
   if ('reason' in program) return program
   const folder = mkdtempSync(join(tmpdir(), 'unbusy-sqld-'))

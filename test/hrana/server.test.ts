@@ -21,6 +21,7 @@ const traps = startTraps(!('reason' in real))
 interface Urls {
   readonly url: string
   readonly wsUrl: string
+  readonly authToken?: string
 }
 
 function describeServer(title: string, urls: () => Urls): void {
@@ -28,11 +29,12 @@ function describeServer(title: string, urls: () => Urls): void {
     describe(`${title} over ${transport === 'url' ? 'HTTP' : 'WebSocket'}`, () => {
       for (const { name, run } of clientCases) {
         it(name, async () => {
-          const client = createClient({ url: urls()[transport] })
+          const { [transport]: url, authToken } = urls()
+          const client = createClient({ url, ...(authToken && { authToken }) })
           try {
             await client.migrate(['drop view if exists w', 'drop table if exists t'])
             await client.execute('create table t (id integer primary key, v text unique)')
-            await run(client, urls()[transport])
+            await run(client, url)
           } finally {
             client.close()
           }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { serverFiles } from '../contract/server-files.ts'
 import type { RuntimeName } from './tally.ts'
 
 /** One command of the run, and how its result is read. */
@@ -23,15 +24,6 @@ const checkLimitMs = 2 * 60_000
 /** Two to three times what a suite takes on two quiet cores. */
 const suiteLimitMs = 8 * 60_000
 
-/** The contract where the engine is behind a network: what of it is about files and locks of this machine is not here. */
-const serverContract = [
-  'abort batch begin group-commit group-commit-culprits group-commit-neighbours integers kysely-controlled kysely-log',
-  'kysely-plugins kysely-queries kysely-schema kysely-transactions late-queries no-hang outer-write prepare queue-limits',
-  'raw-transactions readers repository results routing rows statements storage values write-behind',
-]
-  .flatMap((names) => names.split(' '))
-  .map((name) => `test/contract/${name}.test.ts`)
-
 /** Every step, in the order in which they run. */
 export const steps: readonly Step[] = [
   { name: 'lint', command: 'biome', args: ['check'], timeLimitMs: checkLimitMs },
@@ -44,7 +36,14 @@ export const steps: readonly Step[] = [
   {
     name: 'remote',
     command: 'env',
-    args: ['CONNECTORS=libsql-server', 'vitest', 'run', 'test/remote/', ...serverContract],
+    args: [
+      'CONNECTORS=libsql-server',
+      'vitest',
+      'run',
+      'test/remote/',
+      'test/hrana/',
+      ...serverFiles.map((name) => `test/contract/${name}.test.ts`),
+    ],
     timeLimitMs: suiteLimitMs,
     tallies: 'node',
     isOnRequest: true,
