@@ -14,7 +14,7 @@ import { peerCommand, peerQuery } from '../processes/peer.ts'
 import { type ConnectorName, connectorNames, connectorTo, runtime } from './matrix.ts'
 import { NotHere } from './not-here.ts'
 import { reasonOnServer } from './server-limits.ts'
-import { serveCases, withServer } from './with-server.ts'
+import { kindOfServer, serveCases, withServer } from './with-server.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: cases make their tables as they go
 export type AnyDatabase = any
@@ -57,7 +57,9 @@ export function describeContract(
     suite(`${title} on ${runtime} with ${connector}`, () => {
       if (connector === 'libsql-server') serveCases()
       for (const { name, run, not, timeoutMs } of cases) {
-        const reason = not?.[connector] ?? (connector === 'libsql-server' ? reasonOnServer(name) : undefined)
+        const reason =
+          not?.[connector] ??
+          (connector === 'libsql-server' ? reasonOnServer(name, kindOfServer()) : undefined)
         if (reason !== undefined) it.skip(`${name} (not here: ${reason})`, () => {})
         else it(name, { timeout: timeoutMs ?? 30_000 }, (test) => withContext(connector, run, test))
       }

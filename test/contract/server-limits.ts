@@ -4,8 +4,6 @@
  * @module
  */
 
-import { givenServer } from '../hrana/given-server.ts'
-
 const limits: readonly (readonly [reason: string, cases: RegExp])[] = [
   [
     'the first error of a transaction is the last that is certain: only a rollback can follow',
@@ -44,10 +42,7 @@ const limits: readonly (readonly [reason: string, cases: RegExp])[] = [
     'the case works with several databases at once',
     /^C8 the result of|through the transactions of two storages/,
   ],
-  [
-    'the case moves its clock before the answer to BEGIN can be there',
-    /shows where it was begun|keeps the writer is ended too|when the timer itself is late/,
-  ],
+  ['its streams are read at once, so no reader is held', /^C13 a stream that stays open/],
   ['there is no :memory: at a server', /:memory:/],
   [
     'the ledger of flushes is made in a cycle of its own',
@@ -59,21 +54,32 @@ const limits: readonly (readonly [reason: string, cases: RegExp])[] = [
   ],
 ]
 
-/** What the in-repo server and its file let a case do, and a server that is given does not. */
-const givenLimits: typeof limits = [
+/** What only somebody who has the file of the server can see. */
+const fileLimits: typeof limits = [
   ['the case reads the file of the server', /^C5 each promise resolves after its commit: a stranger/],
   [
     'it asks another process whether the lock is taken, and a server lets who asks wait',
     /^C2 .*has the write lock before its first|^C2 raw BEGIN inside|^C2 .*never meets a stale snapshot/,
   ],
+]
+
+const sqldLimits: typeof limits = [
   [
     'sqld answers HTTP 500 to a read of text that is no UTF-8, and a read is sent again until its budget is over',
     /text that is not valid UTF-8/,
   ],
 ]
 
+/** The in-repo server with its file, the same without it, and one that is given. */
+export type ServerKind = 'file' | 'no-file' | 'given'
+
+const limitsOf: Readonly<Record<ServerKind, typeof limits>> = {
+  file: limits,
+  'no-file': [...limits, ...fileLimits],
+  given: [...limits, ...fileLimits, ...sqldLimits],
+}
+
 /** Why a case does not run on a server; `undefined` if it does. */
-export function reasonOnServer(name: string): string | undefined {
-  const all = givenServer() === undefined ? limits : [...limits, ...givenLimits]
-  return all.find(([, cases]) => cases.test(name))?.[0]
+export function reasonOnServer(name: string, server: ServerKind): string | undefined {
+  return limitsOf[server].find(([, cases]) => cases.test(name))?.[0]
 }

@@ -41,14 +41,17 @@ const whereBegun: ContractCase = {
   name: 'C11 the error of a transaction that was ended shows where it was begun',
   async run(context) {
     const { storage, clock } = await openWatched(context)
+    const begun = Promise.withResolvers<void>()
     const theFunctionThatHangs = async (): Promise<void> => {
       await storage.write(async (trx) => {
         await addNote(trx, 'stuck')
+        begun.resolve()
         await forever
       })
     }
 
     const stuck = rejection(theFunctionThatHangs())
+    await begun.promise
     await clock.advance(1_000)
 
     expect((await stuck).stack).toContain('theFunctionThatHangs')
@@ -161,13 +164,16 @@ describeContract('transactions that do not end', [
     async run(context) {
       const { storage, clock } = await openWatched(context)
       for (const begin of ['begin', 'savepoint s', "insert into note (text) values ('alone')"]) {
+        const begun = Promise.withResolvers<void>()
         const held = rejection(
           storage.db.connection().execute(async (connection) => {
             await connection.executeQuery({ sql: begin, parameters: [] } as never)
+            begun.resolve()
             await forever
           }),
         )
 
+        await begun.promise
         await clock.advance(1_000)
 
         expect(await held, begin).toBeInstanceOf(TransactionTimeoutError)
@@ -181,13 +187,16 @@ describeContract('transactions that do not end', [
     async run(context) {
       const { storage, clock, warnings } = await openWatched(context, { maxReaders: 2 })
       const readOnly = storage.db.transaction().setAccessMode('read only')
+      const begun = Promise.withResolvers<void>()
       const stuck = rejection(
         readOnly.execute(async (trx) => {
           await notes(trx)
+          begun.resolve()
           await forever
         }),
       )
 
+      await begun.promise
       await clock.advance(1_000)
 
       expect(await stuck).toBeInstanceOf(TransactionTimeoutError)
@@ -268,7 +277,14 @@ describeContract('transactions that do not end', [
         await clock.advance(1_500)
         await addNote(trx, 'after')
       })
-      const stuck = rejection(slept.write(() => forever))
+      const begun = Promise.withResolvers<void>()
+      const stuck = rejection(
+        slept.write(() => {
+          begun.resolve()
+          return forever
+        }),
+      )
+      await begun.promise
       asleepMs *= 2
       await clock.advance(1_000)
       await clock.advance(1_000)

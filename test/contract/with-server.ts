@@ -17,6 +17,7 @@ import { dropTables } from '../remote/remote-storage.ts'
 import type { AnyDatabase, ContractCase } from './case.ts'
 import { connectorTo, serveAt } from './matrix.ts'
 import { NotHere } from './not-here.ts'
+import type { ServerKind } from './server-limits.ts'
 
 let folder: string
 let server: HranaServer | undefined
@@ -40,6 +41,11 @@ export function serveCases(): void {
     server = undefined
     await rm(folder, { recursive: true, force: true })
   })
+}
+
+/** Whether the file of the server is here. */
+export function kindOfServer(): ServerKind {
+  return givenServer() === undefined ? 'file' : 'given'
 }
 
 /** Runs a case on an empty database. */

@@ -12,6 +12,7 @@ import { resolve } from 'node:path'
 const [entry = '', outdir = '', flag] = process.argv.slice(2)
 const replaced: Readonly<Record<string, string>> = {
   './case.ts': 'case.ts',
+  './foreign-handle.ts': 'peer.ts',
   './matrix.ts': 'matrix.ts',
   '../processes/peer.ts': 'peer.ts',
 }
@@ -32,7 +33,7 @@ const { outputs } = await Bun.build({
         if (flag !== '--cases') return
         // A second copy of a module, which a bundle cannot have.
         build.onResolve({ filter: /\?reloaded$/ }, ({ path }) => ({ path, external: true }))
-        build.onResolve({ filter: /(case|matrix|peer)\.ts$/ }, ({ path, importer }) => {
+        build.onResolve({ filter: /(case|foreign-handle|matrix|peer)\.ts$/ }, ({ path, importer }) => {
           const file = importer.includes('/test/contract/') ? replaced[path] : undefined
           return file === undefined ? undefined : { path: resolve(import.meta.dirname, file) }
         })

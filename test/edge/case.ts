@@ -5,16 +5,15 @@
  * @module
  */
 import { openStorage, type Storage, type StorageOptions, UnsupportedError } from 'unbusy'
-import { type D1DatabaseLike, d1 } from 'unbusy/d1'
 import { NotHere } from '../contract/not-here.ts'
-import { anotherDatabase, databaseOfCase, rowsOf } from './database.ts'
+import { anotherPlace, type EdgeConnectorName, type Place, placeOfCase } from './place.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: as in the contract's own
 export type AnyDatabase = any
 
-/** The context of the contract's cases, with a D1 database instead of a file. */
+/** The context of the contract's cases, with a database of the isolate instead of a file. */
 export interface CaseContext {
-  readonly connector: 'd1'
+  readonly connector: EdgeConnectorName
   readonly path: string
   open(options?: Partial<StorageOptions>): Promise<Storage<AnyDatabase>>
   openInMemory(options?: Partial<StorageOptions>): Promise<Storage<AnyDatabase>>
@@ -41,9 +40,10 @@ export function describeContract(title: string, added: readonly ContractCase[]):
   for (const it of added) cases.set(`${title}: ${it.name}`, it)
 }
 
-/** Runs one case on the databases of `database.ts`, and closes what it opened. */
+/** Runs one case on the databases of `place.ts`, and closes what it opened. */
 export async function runCase({ run, not }: ContractCase): Promise<CaseReport> {
-  const reason = not?.d1
+  const { name } = placeOfCase()
+  const reason = not?.[name]
   if (reason !== undefined) return { outcome: 'skipped', reason }
   const opened: AsyncDisposable[] = []
   const lost = Promise.withResolvers<never>()
@@ -57,45 +57,41 @@ export async function runCase({ run, not }: ContractCase): Promise<CaseReport> {
     await Promise.race([run(contextOf(opened)), lost.promise])
     return { outcome: 'passed' }
   } catch (error) {
-    return reportOf(error)
+    return reportOf(error, name)
   } finally {
     globalThis.removeEventListener('unhandledrejection', onLost)
     for (const resource of opened.reverse()) await resource[Symbol.asyncDispose]()
   }
 }
 
-function reportOf(error: unknown): CaseReport {
+function reportOf(error: unknown, name: EdgeConnectorName): CaseReport {
   if (error instanceof NotHere) return { outcome: 'skipped', reason: error.message }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   // That it is this error is what tier C promises of such a case; an assertion that met it shows it.
-  if (text.includes('Cannot begin a transac'))
+  if (name === 'd1' && text.includes('Cannot begin a transac'))
     return { outcome: 'skipped', reason: 'it begins a transaction, which is an UnsupportedError' }
   return { outcome: 'failed', error: text }
 }
 
 function contextOf(opened: AsyncDisposable[]): CaseContext {
-  const openOn = async (
-    database: D1DatabaseLike,
-    options?: Partial<StorageOptions>,
-  ): Promise<Storage<AnyDatabase>> => {
-    const connector = d1({ database })
+  const openOn = async (place: Place, options?: Partial<StorageOptions>): Promise<Storage<AnyDatabase>> => {
+    const connector = place.connect()
     const storage = await openStorage<AnyDatabase>({ onWarning: () => {}, connector, ...options })
     opened.push(storage)
     return storage
   }
   return {
-    connector: 'd1',
-    get path(): never {
-      throw new NotHere('there are no files')
-    },
-    open: (options) => openOn(databaseOfCase(), options),
-    openInMemory: async (options) => openOn(await anotherDatabase(), options),
+    connector: placeOfCase().name,
+    // What connectorTo() takes; it names no file.
+    path: 'no-file',
+    open: (options) => openOn(placeOfCase(), options),
+    openInMemory: async (options) => openOn(await anotherPlace(), options),
     holdLock: async () => {
-      throw new NotHere('nobody can hold the lock of D1')
+      throw new NotHere('there is no other process that holds the lock')
     },
     async peer(...statements) {
       let rows: Record<string, unknown>[] = []
-      for (const sql of statements) rows = await rowsOf(sql)
+      for (const sql of statements) rows = await placeOfCase().query(sql)
       return rows
     },
   }

@@ -18,7 +18,7 @@ import { expect } from 'vitest'
 import { createNotes, notes, rejection } from '../contract/note.ts'
 import { run } from '../contract/run-sql.ts'
 import { type AnyDatabase, type ContractCase, describeContract } from './case.ts'
-import { databaseOfCase } from './database.ts'
+import { databaseOfCase } from './d1-place.ts'
 
 const insert = (text: string): CompiledQuery =>
   CompiledQuery.raw('insert into note (text) values (?)', [text])

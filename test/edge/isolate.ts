@@ -21,17 +21,23 @@ export interface Isolate extends AsyncDisposable {
 export interface IsolateOptions {
   /** Whether it brings contract cases, and what of Node `expect` is written for. */
   readonly hasCases: boolean
-  /** The names of its D1 bindings. */
-  readonly databases: readonly string[]
+  /** The names of its D1 bindings. @default none */
+  readonly databases?: readonly string[]
+  /** Its variables. @default none */
+  readonly variables?: Readonly<Record<string, string>>
 }
 
 /** Bundles a module of this folder and runs it. */
-export async function startIsolate(entry: string, { hasCases, databases }: IsolateOptions): Promise<Isolate> {
+export async function startIsolate(
+  entry: string,
+  { hasCases, databases = [], variables = {} }: IsolateOptions,
+): Promise<Isolate> {
   const miniflare = new Miniflare({
     modules: [{ type: 'ESModule', path: 'worker.js', contents: await bundle(entry, hasCases) }],
     compatibilityDate: '2026-07-01',
     compatibilityFlags: hasCases ? ['nodejs_compat'] : ['disallow_eval_during_startup'],
     d1Databases: [...databases],
+    bindings: { ...variables },
   })
   await miniflare.ready
   return {

@@ -4,14 +4,13 @@
  * @module
  */
 import type { Connector } from 'unbusy'
-import { d1 } from 'unbusy/d1'
-import { databaseOfCase } from './database.ts'
+import { type EdgeConnectorName, placeOfCase } from './place.ts'
 
-export type ConnectorName = 'd1'
+export type ConnectorName = EdgeConnectorName
 export const runtime = 'workerd'
-export const connectorNames: readonly ConnectorName[] = ['d1']
+export const connectorNames: readonly ConnectorName[] = ['d1', 'libsql-web']
 
 /** The connector of the running case, whatever file it names. */
 export async function connectorTo(_name: ConnectorName, _url: string): Promise<Connector> {
-  return d1({ database: databaseOfCase() })
+  return placeOfCase().connect()
 }

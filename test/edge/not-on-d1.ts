@@ -34,11 +34,19 @@ const reasons: readonly (readonly [title: RegExp, reason: string])[] = [
   [/^reads and writes: a read goes to a reader/, pragmas],
   [/^reads and writes: a write that looks like a read/, 'D1 has no connections that cannot write'],
   [/^statements that stand alone: a PRAGMA runs/, pragmas],
-  [/^statements that stand alone: VACUUM/, 'D1 has no VACUUM'],
+  [/^(statements that stand alone|db\.connection\(\)): VACUUM/, 'D1 has no VACUUM'],
+  [/^statements that stand alone: after an ATTACH/, 'D1 has no ATTACH'],
+  [/^storage: shareStorage\(\) answers the same/, 'a bundle has no second copy of a module'],
   [/^(db\.connection\(\)|statements that stand alone): a temporary table/, temporary],
   [/^Bulk writes: C7 100,000 rows/, 'it takes 5 s of the 8 that all others take'],
-  [/^Kysely schema: explain\(\) of a write/, 'workerd 1.20260730 crashes on EXPLAIN of a write'],
-  [/^migrations: C14 a table rebuild/, 'D1 does not let foreign_keys be set, which is an UnsupportedError'],
+  [
+    /^Kysely schema: explain\(\) (of a write|shows a plan.*new Kysely)/,
+    'workerd 1.20260730 crashes on EXPLAIN of a write',
+  ],
+  [
+    /^migrations: C14 (a table rebuild|the same on a plain)/,
+    'D1 does not let foreign_keys be set, which is an UnsupportedError',
+  ],
   [/^migrations: C11 a migration that awaits/, 'without AsyncLocalStorage the lock budget ends such a wait'],
   [
     /^write-behind buffers: C12 coalesce\(\) writes a thousand/,

@@ -1,5 +1,5 @@
 /**
- * Stands in for the contract's other processes: inside workerd there are none.
+ * Stands in for the contract's other processes, and for drivers of files: inside workerd there are none.
  *
  * @module
  */
@@ -9,4 +9,4 @@ export function peerCommand(): never {
   throw new NotHere('there are no other processes')
 }
 
-export { peerCommand as binary, peerCommand as peerQuery }
+export { peerCommand as binary, peerCommand as foreignHandle, peerCommand as peerQuery }

@@ -214,6 +214,15 @@ export const clientCases: readonly ClientCase[] = [
     },
   },
   {
+    name: 'a text with one half of a character is JSON that is not read: HTTP 400, a WebSocket is cut',
+    async run(client, url) {
+      const { code } = await failure(client.batch([insert(1, 'a'), insert(2, 'a\ud83d')], 'write'))
+
+      expect(code).toBe(url.startsWith('ws') ? 'HRANA_WEBSOCKET_ERROR' : 'SERVER_ERROR')
+      expect(await ids(client)).toEqual([])
+    },
+  },
+  {
     name: 'a reader whose snapshot is old cannot become a writer',
     async run(client) {
       const reader = await client.transaction('deferred')

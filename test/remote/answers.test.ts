@@ -28,7 +28,7 @@ describe.each(transports)('answers over %s', (transport) => {
 
     const writes = [insert()]
     for (let number = 0; number < 50; number++) {
-      await new Promise((resolve) => setTimeout(resolve, 1))
+      await new Promise((resolve) => setImmediate(resolve))
       writes.push(insert())
     }
     await Promise.all(writes)
