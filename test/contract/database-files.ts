@@ -15,6 +15,8 @@ export async function databaseFiles({
   connector,
   path,
 }: Pick<CaseContext, 'connector' | 'path'>): Promise<string[]> {
+  // The files of a server that is given are its own affair; all else that the case is about holds.
+  if (connector === 'libsql-server' && path.includes('://')) return ['case.db']
   const names = await readdir(dirname(path))
   const isLate = connector === 'libsql' && 'Bun' in globalThis
   return isLate ? names.filter((name) => !/-(wal|shm)$/.test(name)) : names

@@ -70,13 +70,21 @@ const sqldLimits: typeof limits = [
   ],
 ]
 
-/** The in-repo server with its file, the same without it, and one that is given. */
-export type ServerKind = 'file' | 'no-file' | 'given'
+const socketLimits: typeof limits = [
+  [
+    'sqld cuts a WebSocket whose message has more than 16 MiB; HTTP has no such limit',
+    /^C8 texts of any size/,
+  ],
+]
+
+/** The in-repo server with its file, the same without it, and one that is given, over HTTP or a WebSocket. */
+export type ServerKind = 'file' | 'no-file' | 'given' | 'given-by-socket'
 
 const limitsOf: Readonly<Record<ServerKind, typeof limits>> = {
   file: limits,
   'no-file': [...limits, ...fileLimits],
   given: [...limits, ...fileLimits, ...sqldLimits],
+  'given-by-socket': [...limits, ...fileLimits, ...sqldLimits, ...socketLimits],
 }
 
 /** Why a case does not run on a server; `undefined` if it does. */

@@ -27,6 +27,8 @@ export function serveCases(): void {
   const given = givenServer()
   if (given !== undefined) {
     serveAt(given)
+    // Somebody may have left something there.
+    beforeAll(empty)
     return
   }
   beforeAll(async () => {
@@ -45,7 +47,17 @@ export function serveCases(): void {
 
 /** Whether the file of the server is here. */
 export function kindOfServer(): ServerKind {
-  return givenServer() === undefined ? 'file' : 'given'
+  const given = givenServer()
+  if (given === undefined) return 'file'
+  return /^wss?:/.test(given.url) ? 'given-by-socket' : 'given'
+}
+
+async function empty(): Promise<void> {
+  await using storage = await openStorage<AnyDatabase>({
+    onWarning: () => {},
+    connector: await connectorTo('libsql-server', 'the server'),
+  })
+  await dropTables(storage.db)
 }
 
 /** Runs a case on an empty database. */
@@ -85,8 +97,6 @@ export async function withServer(run: ContractCase['run']): Promise<void> {
     })
   } finally {
     for (const resource of opened.reverse()) await resource[Symbol.asyncDispose]()
-    const storage = await open()
-    await dropTables(storage.db)
-    await storage.close()
+    await empty()
   }
 }

@@ -223,6 +223,19 @@ export const clientCases: readonly ClientCase[] = [
     },
   },
   {
+    name: 'a WebSocket is cut at a message of more than 16 MiB; HTTP takes it',
+    async run(client, url) {
+      const oneMiB = 'x'.repeat(2 ** 20)
+      const texts = Array.from({ length: 17 }, () => ({ sql: 'select length(?) as n', args: [oneMiB] }))
+      const outcome = await client.batch(texts, 'write').then(
+        () => 'done',
+        ({ code }) => code,
+      )
+
+      expect(outcome).toBe(url.startsWith('ws') ? 'HRANA_WEBSOCKET_ERROR' : 'done')
+    },
+  },
+  {
     name: 'a reader whose snapshot is old cannot become a writer',
     async run(client) {
       const reader = await client.transaction('deferred')

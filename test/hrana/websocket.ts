@@ -8,10 +8,14 @@ import { WebSocketServer } from 'ws'
 import type { ServerCore } from './server-core.ts'
 import { SocketSession } from './socket-session.ts'
 
+/** As sqld: a longer message ends the connection, without a word. */
+const maxMessageBytes = 16 * 2 ** 20
+
 /** Accepts WebSockets at any address of the server, with the JSON protocols only. */
 export function acceptSockets(core: ServerCore, server: Server): void {
   const sockets = new WebSocketServer({
     server,
+    maxPayload: maxMessageBytes,
     handleProtocols: (offered) => ['hrana3', 'hrana2'].find((name) => offered.has(name)) ?? false,
   })
   core.cutSockets = () => {

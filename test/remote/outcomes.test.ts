@@ -95,6 +95,20 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect(await countNotes(storage)).toBe(1)
   })
 
+  it('C16 a write whose answer is too large for the server is refused, and nothing of it is stored', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const long = sql`printf('%.*c', 1000000, 'x')`
+    const writing = sql`insert into note (text) select ${long} from json_each('[1,2,3,4,5,6,7,8,9,10,11]') returning text`
+
+    await expect(writing.execute(storage.db)).rejects.toMatchObject({
+      name: 'RemoteError',
+      outcome: 'refused',
+    })
+
+    expect(await countNotes(storage)).toBe(0)
+  })
+
   it('C3 a server that is not there is waited for within the budget', async () => {
     const nobody = transport === 'ws' ? 'ws://127.0.0.1:9' : 'http://127.0.0.1:9'
 
