@@ -29,6 +29,9 @@ export interface LibsqlRemoteHost {
   readonly context: AsyncContext | undefined
 }
 
+/** sqld 0.24 binds no text and no blob that is longer: `ARGS_INVALID`, string or blob too big. */
+const maxValueBytes = 5_000_000
+
 const refusedOptions: readonly string[] = ['url', 'authToken', 'intMode', 'tls', 'syncUrl', 'timeout']
 
 /**
@@ -56,7 +59,7 @@ export function libsqlServer(options: LibsqlRemoteOptions, host: LibsqlRemoteHos
   return {
     name: host.name,
     location,
-    capabilities: { singleConnection: false, autocommit: true, remote: true },
+    capabilities: { singleConnection: false, autocommit: true, remote: true, maxValueBytes },
     ...(host.context !== undefined && { context: host.context }),
     async connect(_role, settings): Promise<LibsqlRemoteConnection> {
       const createClient = await loadClient()

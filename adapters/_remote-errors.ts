@@ -50,7 +50,11 @@ const constraints: readonly (readonly [text: string, code: number])[] = [
   ['cannot store ', 3091],
 ]
 
+/** Values that the statement did not get: it did not run. sqld takes none that is longer than its limit. */
+const argumentsInvalid = 'ARGS_INVALID'
+
 const genericError = 1
+const tooBigError = 18
 const constraintError = 19
 
 interface ClientError {
@@ -76,14 +80,15 @@ export function outcomeOf(error: unknown): Outcome | undefined {
 export function remoteResultCodeOf(error: unknown): number | undefined {
   const { code, message } = (error ?? {}) as ClientError
   if (error instanceof UnbusyError || !isSqlError(code)) return resultCodeOf(error)
+  if (code === argumentsInvalid) return /too big/.test(String(message)) ? tooBigError : genericError
   const resultCode = resultCodeOf(error) ?? genericError
   if (resultCode !== constraintError) return resultCode
   return constraints.find(([text]) => String(message).includes(text))?.[1] ?? resultCode
 }
 
-/** SQLITE_… is SQLite's own code, SQL_… what the server says of a text that it does not take. */
+/** SQLITE_… is SQLite's own code, SQL_… what the server says of a text that it does not take; one is about values. */
 function isSqlError(code: unknown): code is string {
-  return typeof code === 'string' && /^SQL(?:ITE)?_/.test(code)
+  return typeof code === 'string' && (code === argumentsInvalid || /^SQL(?:ITE)?_/.test(code))
 }
 
 function outcomeOfStatus(status: unknown, message: string): Outcome {

@@ -24,6 +24,11 @@ if (runtime === 'node') {
     const options = { variables: { SERVER_URL: server.url } }
     const titles = await runCases('server-worker.ts', options, notOnEdgeServer)
 
+    it('the cases went to the server', async () => {
+      const { commits } = await server.counts()
+      expect(commits).toBeGreaterThan(0)
+    })
+
     it('every line of the table of what an isolate cannot do is about a case', () => {
       expect(unusedReasons(titles)).toEqual([])
     })

@@ -32,9 +32,19 @@ export function boundValues({ parameters }: StatementScan, sql: string, wire: Wi
     // A parameter with a name never takes an argument by its place.
     const value = name === undefined || name.startsWith('?') ? args[index] : byName.get(name.slice(1))
     if (value === undefined) throw mismatch(`value for parameter ${name ?? index + 1} not found`)
-    values.push(fromWire(value))
+    const native = fromWire(value)
+    if (bytesOf(native) > maxValueBytes) throw mismatch('string or blob too big')
+    values.push(native)
   }
   return parameterOrder === undefined ? values : parameterOrder.map((index) => values[index] ?? null)
+}
+
+/** As sqld. */
+const maxValueBytes = 5_000_000
+
+function bytesOf(value: NativeValue): number {
+  if (typeof value === 'string') return Buffer.byteLength(value)
+  return value instanceof Uint8Array ? value.byteLength : 0
 }
 
 /** By the number of the parameter, from 0. Those that are a plain `?` have none. */

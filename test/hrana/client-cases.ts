@@ -223,6 +223,18 @@ export const clientCases: readonly ClientCase[] = [
     },
   },
   {
+    name: 'a value of up to 5,000,000 bytes is bound, a longer one is not, and its batch is undone',
+    async run(client) {
+      const length = await client.execute({ sql: 'select length(?) as n', args: ['x'.repeat(5_000_000)] })
+      expect(length.rows[0]?.n).toBe(5_000_000)
+
+      expect(
+        await failure(client.batch([insert(2, 'a'), insert(3, 'y'.repeat(5_000_001))], 'write')),
+      ).toMatchObject({ code: 'ARGS_INVALID', statementIndex: 1 })
+      expect(await ids(client)).toEqual([])
+    },
+  },
+  {
     name: 'a WebSocket is cut at a message of more than 16 MiB; HTTP takes it',
     async run(client, url) {
       const oneMiB = 'x'.repeat(2 ** 20)

@@ -109,6 +109,18 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect(await countNotes(storage)).toBe(0)
   })
 
+  it('C9 a value that is too long for the server is SQLITE_TOOBIG, and its neighbours are stored', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const insert = (text: string) => storage.db.insertInto('note').values({ text }).execute()
+
+    const results = await Promise.allSettled(['a', 'b', 'x'.repeat(5_000_001), 'c'].map(insert))
+
+    expect(results.map(({ status: it }) => it)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+    expect(results[2]).toMatchObject({ reason: { code: 'SQLITE_TOOBIG' } })
+    expect(await countNotes(storage)).toBe(3)
+  })
+
   it('C3 a server that is not there is waited for within the budget', async () => {
     const nobody = transport === 'ws' ? 'ws://127.0.0.1:9' : 'http://127.0.0.1:9'
 
