@@ -4,7 +4,7 @@
  * @module
  */
 import { type Kysely, type MigrationLockOptions, SqliteAdapter } from 'kysely'
-import { MigrationLock, type MigrationLockTimes } from './migration-lock.ts'
+import type { MigrationLock, MigrationLockTimes } from './migration-lock.ts'
 
 /** Tells Kysely that ordering is ours, and locks migrations with a row. */
 export class UnbusyAdapter extends SqliteAdapter {
@@ -28,6 +28,7 @@ export class UnbusyAdapter extends SqliteAdapter {
 
   // biome-ignore lint/suspicious/noExplicitAny: the signature is Kysely's
   override async acquireMigrationLock(db: Kysely<any>, options: MigrationLockOptions): Promise<void> {
+    const { MigrationLock } = await import('./migration-lock.ts')
     const lock = new MigrationLock(db, options.lockTable, this.#lockTimes)
     await lock.acquire()
     this.#locks.set(db, lock)

@@ -5,9 +5,9 @@
  */
 import { CompiledQuery, type Transaction } from 'kysely'
 import type { BulkHost } from './bulk.ts'
-import { writeStatements } from './ledger.ts'
 import type { ConnectionPool } from './pool.ts'
 import { toStatement } from './statement.ts'
+import { writeStatements } from './write-statements.ts'
 
 /** Writes each slice as one unit of the queue. */
 export function queueHost(pool: ConnectionPool): BulkHost {

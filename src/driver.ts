@@ -4,8 +4,12 @@
  * @module
  */
 import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely'
+import { OnDemand } from './on-demand.ts'
 import type { ConnectionPool } from './pool.ts'
-import { Session } from './session.ts'
+import type { Session } from './session.ts'
+
+/** Single queries of `storage.db` do without. */
+const sessions = new OnDemand(() => import('./session.ts'))
 
 /** The driver of one pool, which it opens on first use and closes in `destroy()`. */
 export class UnbusyDriver implements Driver {
@@ -22,6 +26,7 @@ export class UnbusyDriver implements Driver {
 
   async acquireConnection(): Promise<DatabaseConnection> {
     if (this.#pool === undefined) throw new Error('acquireConnection() was called before init()')
+    const { Session } = sessions.loaded ?? (await sessions.load())
     return new Session(this.#pool)
   }
 

@@ -34,17 +34,14 @@ export function hasNoopCheckpoint(version: string): boolean {
 /**
  * Says once a process what is dangerous about the engine.
  *
- * @returns The version of the SQLite library; `undefined` for a database in memory.
+ * @returns The version of the SQLite library.
  */
 export async function warnAboutEngine(
   writer: PatientConnection,
   wait: LockWait,
   connector: Connector,
   warn?: Warn,
-): Promise<string | undefined> {
-  const { singleConnection, remote } = connector.capabilities
-  // Of a server's files only the server is a user.
-  if (singleConnection || remote) return undefined
+): Promise<string> {
   const sql = 'select sqlite_version() as version'
   const { rows } = await writer.execute({ sql, parameters: [], kind: 'read', cacheable: false }, wait)
   const version = String(rows[0]?.version)

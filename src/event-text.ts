@@ -1,5 +1,5 @@
 /**
- * The words for events: what is, and what can be done.
+ * The words for events: what is, and what can be done. Loaded with what has something to tell.
  *
  * @module
  */
@@ -9,9 +9,24 @@ import type {
   StorageEvent,
   WalPinnedEvent,
 } from './events.ts'
+import type { PoolOptions } from './pool-options.ts'
+
+/** Tells events to whom it concerns. */
+export function eventTeller({
+  connector,
+  onWarning = (message) => console.warn(message),
+}: PoolOptions): (event: StorageEvent) => void {
+  return (event) => {
+    try {
+      onWarning(describeEvent(event, connector.location), event)
+    } catch {
+      // A logger that fails must not keep a connection from being taken back, nor a WAL from being checkpointed.
+    }
+  }
+}
 
 /** The text of the warning. @param location Where the database is. */
-export function describeEvent(event: StorageEvent, location: string): string {
+function describeEvent(event: StorageEvent, location: string): string {
   switch (event.kind) {
     case 'wal-pinned':
       return `unbusy: ${describePin(event)} keeps the WAL of ${location} from starting over`

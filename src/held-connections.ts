@@ -10,6 +10,7 @@ import type { BeginMode } from './connector.ts'
 import { type UnbusyError, UnsupportedError } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
+import { watchdogOf } from './transaction-watchdog.ts'
 
 /** Takes connections from the pool no earlier than they are needed, and gives them back. */
 export class HeldConnections {
@@ -115,7 +116,7 @@ export class HeldConnections {
 
   #watched(holds: 'writer' | 'reader', lease: ConnectionLease): ConnectionLease {
     void lease.revoked.then(this.#onRevoked)
-    const unwatch = this.#pool.watchdog.watch({
+    const unwatch = watchdogOf(this.#pool).watch({
       holds,
       lease,
       ...(!this.hasNoTimeLimit && { end: (error) => void lease.revoke(error) }),

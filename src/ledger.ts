@@ -9,7 +9,6 @@ import type { StatementResult } from './connector.ts'
 import { ConfigError, ConstraintError } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
-import type { WriteOptions } from './pool-options.ts'
 import { type RoutedStatement, toStatement } from './statement.ts'
 
 /** Where the keys are. */
@@ -33,19 +32,18 @@ const enter = `insert into ${ledgerTable} (id, expires_at) values (?, ${nowMs} +
 const ready = new WeakMap<ConnectionPool, Promise<unknown>>()
 
 /**
- * Writes statements through the queue, all of them or none; with an `idempotencyKey` once, however often it is called.
+ * Writes statements through the queue, once, however often it is called with this key.
  *
  * @returns Their results; `undefined` if they were stored by an earlier call, whose results nobody kept.
  * @throws {ConfigError | RangeError} If the key, or the time that it is kept, cannot be used.
  */
-export async function writeStatements(
+export async function writeOnce(
   pool: ConnectionPool,
   statements: readonly RoutedStatement[],
-  options: WriteOptions = {},
+  wait: LockWait,
+  idempotencyKey: string,
+  idempotencyTtlMs: number = defaultTtlMs,
 ): Promise<StatementResult[] | undefined> {
-  const { idempotencyKey, idempotencyTtlMs = defaultTtlMs, ...waitOptions } = options
-  const wait = pool.startWait(waitOptions)
-  if (idempotencyKey === undefined) return pool.queue.write(wait, statements)
   checkKey(idempotencyKey)
   checkTtl(idempotencyTtlMs)
   await prepareLedger(pool, wait)

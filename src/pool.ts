@@ -4,18 +4,16 @@
  *
  * @module
  */
-import { autocheckpointPages, Checkpoints, defaultCheckpointWalBytes } from './checkpoint.ts'
+import type { Checkpoints } from './checkpoint.ts'
 import type { Autocheckpoint } from './checkpoint-gate.ts'
 import { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
-import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-version.ts'
 import { StorageClosedError, type UnbusyError } from './errors.ts'
-import { describeEvent } from './event-text.ts'
-import type { StorageEvent } from './events.ts'
-import { FileGuard } from './file-guard.ts'
+import type { FileDatabase } from './file-database.ts'
 import type { Lane } from './lanes.ts'
 import { disconnect, letGo } from './let-go.ts'
 import { type Clock, type LockWait, startLockWait, systemClock } from './lock-wait.ts'
+import { untilLoaded } from './on-demand.ts'
 import type { ConnectionOptions } from './physical-connection.ts'
 import {
   checkLane,
@@ -26,9 +24,9 @@ import {
 } from './pool-options.ts'
 import { Readers } from './readers.ts'
 import { checkLockTimeout } from './retry.ts'
-import { TransactionWatchdog } from './transaction-watchdog.ts'
 import type { IntegerBinding } from './values.ts'
-import { type BufferHost, type UnwrittenReport, WriteBehinds } from './write-behind.ts'
+import { within } from './within.ts'
+import { type UnwrittenReport, WriteBehinds } from './write-behind.ts'
 import { type UnfinishedWrites, WriteQueue } from './write-queue.ts'
 
 /** What `close()` could not drain within `drainTimeoutMs`. */
@@ -39,13 +37,14 @@ export interface CloseReport extends UnfinishedWrites, UnwrittenReport {
 
 /** One writer, its queue, and the readers. */
 export class ConnectionPool {
+  readonly options: PoolOptions
   readonly connector: Connector
   readonly clock: Clock
   readonly queue: WriteQueue
   readonly readers: Readers
-  readonly watchdog: TransactionWatchdog
   readonly buffers: WriteBehinds = new WriteBehinds()
-  readonly checkpoints: Checkpoints
+  /** Missing where the database is in no file of ours. */
+  readonly checkpoints: Checkpoints | undefined
   readonly integerBinding: IntegerBinding
   /** TEMP objects and attached databases exist on the writer alone: once there are some, reads go there too. */
   readsOnWriter: boolean
@@ -62,9 +61,10 @@ export class ConnectionPool {
     options: PoolOptions,
     connections: ConnectionOptions & { readonly autocheckpoint: Autocheckpoint },
     writer: PatientConnection,
-    engineVersion: string | undefined,
+    file: FileDatabase | undefined,
   ) {
-    const { connector, onWarning = warnOnConsole } = options
+    const { connector } = options
+    this.options = options
     this.connector = connector
     this.clock = options.clock ?? systemClock
     this.integerBinding = options.integerBinding ?? 'integer'
@@ -72,19 +72,6 @@ export class ConnectionPool {
     this.#writer = writer
     this.#lockTimeouts = lockTimeoutsOf(options)
     this.#drainTimeoutMs = options.drainTimeoutMs
-    const onEvent = (event: StorageEvent): void => {
-      try {
-        onWarning(describeEvent(event, connector.location), event)
-      } catch {
-        // A logger that fails must not keep a connection from being taken back, nor a WAL from being checkpointed.
-      }
-    }
-    this.watchdog = new TransactionWatchdog({
-      clock: this.clock,
-      transactionWarnMs: options.transactionWarnMs ?? 5_000,
-      maxTransactionMs: options.maxTransactionMs ?? Number.POSITIVE_INFINITY,
-      onEvent,
-    })
     this.queue = new WriteQueue({
       writer,
       clock: this.clock,
@@ -92,7 +79,7 @@ export class ConnectionPool {
       maxQueuedWrites: options.maxQueuedWrites ?? 100_000,
       hasOtherSchemas: () => this.readsOnWriter || options.onConnection !== undefined,
       nextTurn: () => connector.nextTurn(),
-      onCycle: () => this.checkpoints.noteCycle(),
+      onCycle: () => this.checkpoints?.noteCycle(),
     })
     this.readers = new Readers({
       clock: this.clock,
@@ -100,17 +87,12 @@ export class ConnectionPool {
       startWait: () => this.startWait(),
       open: (wait) => PatientConnection.open(connector, 'reader', connections, wait),
     })
-    this.checkpoints = new Checkpoints({
-      connector,
+    this.checkpoints = file?.checkpoints({
       clock: this.clock,
       queue: this.queue,
       writer,
-      policy: hasWal(options) ? (options.checkpoint ?? 'auto') : 'off',
-      limitBytes: options.checkpointWalBytes ?? defaultCheckpointWalBytes,
       autocheckpoint: connections.autocheckpoint,
-      mayUseWorker: engineVersion !== undefined && mayCheckpointBesideWriter(engineVersion),
       oldestReadSinceMs: () => this.readers.oldestSinceMs,
-      onEvent,
     })
   }
 
@@ -124,31 +106,27 @@ export class ConnectionPool {
   static async open(options: PoolOptions): Promise<ConnectionPool> {
     checkOptions(options)
     const { connector } = options
-    let pool: ConnectionPool | undefined
-    const guard = new FileGuard(connector, options.clock ?? systemClock, (error) => {
-      if (pool !== undefined) pool.#letGo(error)
-    })
-    const connections = {
-      pragmas: options.pragmas ?? {},
-      onConnection: options.onConnection,
-      inMemory: connector.capabilities.singleConnection,
-      autocheckpoint: { pages: firstAutocheckpoint(options) },
-      settings: {
-        integers: options.integers ?? 'auto',
-        maxCachedStatements: options.maxCachedStatements ?? 256,
-      },
-      guard,
-    }
     const wait = startLockWait(options.clock ?? systemClock, lockTimeoutsOf(options).normal)
+    let pool: ConnectionPool | undefined
     let writer: PatientConnection | undefined
     try {
-      writer = await PatientConnection.open(connector, 'writer', connections, wait)
-      const engineVersion = await warnAboutEngine(writer, wait, connector, options.onWarning)
-      if (connector.file !== undefined) {
-        const { warnAboutSurroundings } = await import('./doctor/opening-warnings.ts')
-        warnAboutSurroundings(connector, options.onWarning)
+      const file = await fileOf(options, (error) => {
+        if (pool !== undefined) pool.#letGo(error)
+      })
+      const connections = {
+        pragmas: options.pragmas ?? {},
+        onConnection: options.onConnection,
+        inMemory: connector.capabilities.singleConnection,
+        autocheckpoint: { pages: file?.firstAutocheckpoint() },
+        settings: {
+          integers: options.integers ?? 'auto',
+          maxCachedStatements: options.maxCachedStatements ?? 256,
+        },
+        guard: file?.guard,
       }
-      pool = new ConnectionPool(options, connections, writer, engineVersion)
+      writer = await PatientConnection.open(connector, 'writer', connections, wait)
+      await file?.warn(writer, wait)
+      pool = new ConnectionPool(options, connections, writer, file)
       return pool
     } catch (error) {
       await writer?.close()
@@ -171,37 +149,22 @@ export class ConnectionPool {
   }
 
   /**
-   * What a write-behind buffer needs of its storage.
-   *
-   * @throws {StorageClosedError} If the storage is closing or closed: nobody would drain the buffer.
-   */
-  bufferHost({ lane = 'background', lockTimeoutMs }: WaitOptions): BufferHost {
-    if (this.isClosing) throw closedError(this.connector)
-    const { startedAtMs, deadlineMs } = this.startWait({
-      lane,
-      ...(lockTimeoutMs !== undefined && { lockTimeoutMs }),
-    })
-    return {
-      clock: this.clock,
-      context: this.connector.context,
-      lockTimeoutMs: deadlineMs - startedAtMs,
-      ...(this.connector.capabilities.remote && { newKey: () => crypto.randomUUID() }),
-      onClose: this.buffers.remove,
-    }
-  }
-
-  /**
    * Asked in the turn of a call: what was called before `close()` is drained, what is called after it is refused.
    *
    * @throws {StorageClosedError} If the storage takes nothing new in.
    */
   assertTakesIn(): void {
-    if (!this.#takesIn) throw closedError(this.connector)
+    if (!this.#takesIn) throw this.#closedError()
   }
 
   /** @throws {StorageClosedError} If what was taken in came too late to be drained. */
   assertOpen(): void {
-    if (this.#isStopped) throw closedError(this.connector)
+    if (this.#isStopped) throw this.#closedError()
+  }
+
+  /** @throws {StorageClosedError} If the storage is closing: nobody would drain what is new. */
+  assertNotClosing(): void {
+    if (this.isClosing) throw this.#closedError()
   }
 
   /** Stops intake, drains, checkpoints and closes (contract C15). The second call answers as the first. */
@@ -217,73 +180,51 @@ export class ConnectionPool {
     // Buffers flush through the storage, so it goes on until they are empty; mostly they are.
     this.buffers.stop()
     const unwritten = this.buffers.isEmpty ? nothingUnwritten : await this.buffers.drain(timeoutMs)
-    const error = closedError(this.connector)
+    const error = this.#closedError()
     this.#takesIn = false
     // A transaction or stream that was called for before now is still on its way through Kysely's promises.
     await this.connector.nextTurn()
+    await untilLoaded(() => this.connector.nextTurn())
     this.#isStopped = true
-    this.checkpoints.stop()
+    this.checkpoints?.stop()
     this.queue.stop(error)
     const drained = Promise.all([this.queue.drained(), this.readers.unused()])
     const restMs = Math.max(0, timeoutMs - (this.clock.now() - startedAtMs))
-    const isDrained = await this.#within(restMs, drained)
+    const isDrained = await within(this.clock, restMs, drained)
     const writes = isDrained ? { rejectedWrites: 0, revokedTransactions: 0 } : await this.queue.abandon()
     const report = { ...writes, unfinishedReads: this.readers.unfinished, ...unwritten }
     await this.readers.close(error)
-    await this.checkpoints.close()
+    await this.checkpoints?.close()
     if (this.#lettingGo === undefined) {
       await this.#writer.rollback()
-      await this.checkpoints.checkpointAtClose()
+      await this.checkpoints?.checkpointAtClose()
     }
     await (this.#lettingGo ?? disconnect(this.connector, this.#writer))
     return report
   }
 
+  #closedError(): StorageClosedError {
+    return new StorageClosedError(`Cannot use the storage as it is closed: ${this.connector.location}`)
+  }
+
   #letGo(error: UnbusyError): void {
-    this.checkpoints.stop()
+    this.checkpoints?.stop()
     this.#lettingGo = this.readers
       .close(error)
       .then(() => letGo(this.connector, this.clock, this.#writer))
       .catch(() => {})
   }
-
-  async #within(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const cancel = this.clock.schedule(timeoutMs, () => resolve(false))
-      void work.then(() => {
-        cancel()
-        resolve(true)
-      })
-    })
-  }
 }
 
-function warnOnConsole(message: string): void {
-  console.warn(message)
-}
-
-/** Another journal has nothing to checkpoint. */
-function hasWal({ connector, pragmas }: PoolOptions): boolean {
-  const journalMode = pragmas?.journal_mode ?? 'wal'
-  const { singleConnection, remote } = connector.capabilities
-  return !singleConnection && !remote && String(journalMode).toLowerCase() === 'wal'
-}
-
-/** What the user has set himself stays as it is. */
-function firstAutocheckpoint(options: PoolOptions): number | undefined {
-  const { connector, checkpointWalBytes = defaultCheckpointWalBytes } = options
-  if (!hasWal(options) || options.pragmas?.wal_autocheckpoint !== undefined) return undefined
-  if (options.checkpoint === 'off') return 0
-  return autocheckpointPages(checkpointWalBytes, connector.openCheckpointWorker !== undefined)
-}
-
-/** Where the WAL-reset bug is, nobody but the writer may checkpoint; and a worker needs to know when it is due. */
-function mayCheckpointBesideWriter(engineVersion: string): boolean {
-  return !hasWalResetBug(engineVersion) && hasNoopCheckpoint(engineVersion)
+/** What a database in a file needs; nothing for a server's, and for one in memory. */
+async function fileOf(
+  options: PoolOptions,
+  onLost: (error: UnbusyError) => void,
+): Promise<FileDatabase | undefined> {
+  const { singleConnection, remote } = options.connector.capabilities
+  if (singleConnection || remote) return undefined
+  const { FileDatabase } = await import('./file-database.ts')
+  return new FileDatabase(options, onLost)
 }
 
 const nothingUnwritten: UnwrittenReport = { unflushedValues: 0, unwrittenRows: 0 }
-
-function closedError(connector: Connector): StorageClosedError {
-  return new StorageClosedError(`Cannot use the storage as it is closed: ${connector.location}`)
-}

@@ -10,6 +10,7 @@ import type { ConnectionPool } from './pool.ts'
 import { isReadonly, resultCodeOf } from './result-code.ts'
 import { assertStandsAlone, letWritesBreathe } from './router.ts'
 import type { RoutedStatement } from './statement.ts'
+import { watchdogOf } from './transaction-watchdog.ts'
 import type { Row } from './values.ts'
 
 /** The rows of a stream, and what they hold on to. */
@@ -37,7 +38,7 @@ export async function openOwnReader(
   try {
     const rows = await reader.iterate(statement, wait)
     const lease = { heldSinceMs: pool.clock.now(), lastSql: statement.sql }
-    const unwatch = pool.watchdog.watch({ holds: 'reader', lease })
+    const unwatch = watchdogOf(pool).watch({ holds: 'reader', lease })
     return {
       rows,
       close() {

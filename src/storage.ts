@@ -298,7 +298,7 @@ export class Storage<DB> implements AsyncDisposable {
       queuedByLane: waiting,
       ...figures,
       openReaders: readers.count,
-      wal: checkpoints.stats(),
+      wal: checkpoints?.stats() ?? noWal,
     }
   }
 
@@ -315,6 +315,8 @@ export class Storage<DB> implements AsyncDisposable {
     await this.close()
   }
 }
+
+const noWal: WalStats = { bytes: 0, lastCheckpoint: undefined, pinnedBy: undefined }
 
 function kyselyFactory<DB>(
   pool: ConnectionPool,

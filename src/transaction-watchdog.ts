@@ -9,8 +9,10 @@
  */
 import { EarliestTimer } from './earliest-timer.ts'
 import { TransactionTimeoutError } from './errors.ts'
+import { eventTeller } from './event-text.ts'
 import type { LongTransactionEvent } from './events.ts'
 import type { Clock } from './lock-wait.ts'
+import type { ConnectionPool } from './pool.ts'
 
 /** A connection that somebody keeps, as the watchdog sees it. */
 export interface ConnectionHold {
@@ -32,6 +34,24 @@ export interface TransactionWatchdogHost {
   /** Ends it at this age. */
   readonly maxTransactionMs: number
   readonly onEvent: (event: LongTransactionEvent) => void
+}
+
+const watchdogs = new WeakMap<ConnectionPool, TransactionWatchdog>()
+
+/** The one watchdog of a storage: it comes with the first session. */
+export function watchdogOf(pool: ConnectionPool): TransactionWatchdog {
+  const known = watchdogs.get(pool)
+  if (known !== undefined) return known
+  const { transactionWarnMs = 5_000, maxTransactionMs = Number.POSITIVE_INFINITY } = pool.options
+  const onEvent = eventTeller(pool.options)
+  const watchdog = new TransactionWatchdog({
+    clock: pool.clock,
+    transactionWarnMs,
+    maxTransactionMs,
+    onEvent,
+  })
+  watchdogs.set(pool, watchdog)
+  return watchdog
 }
 
 /** When the timer itself is this late, the machine slept or a statement blocked it: the holder could not go on either. */

@@ -1,0 +1,79 @@
+/**
+ * What a database in a file needs beyond its connections: somebody who watches the file, warns of what can damage it, and
+ * checkpoints its WAL. Loaded for those alone: a server looks after its own, and memory has none.
+ *
+ * @module
+ */
+import {
+  autocheckpointPages,
+  Checkpoints,
+  type CheckpointsHost,
+  defaultCheckpointWalBytes,
+} from './checkpoint.ts'
+import type { PatientConnection } from './connection.ts'
+import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-version.ts'
+import type { UnbusyError } from './errors.ts'
+import { eventTeller } from './event-text.ts'
+import { FileGuard } from './file-guard.ts'
+import { type LockWait, systemClock } from './lock-wait.ts'
+import type { PoolOptions } from './pool-options.ts'
+
+/** What the pool has of its own for the checkpoints. */
+export type FileCheckpointsHost = Pick<
+  CheckpointsHost,
+  'clock' | 'queue' | 'writer' | 'autocheckpoint' | 'oldestReadSinceMs'
+>
+
+/** One database in a file. */
+export class FileDatabase {
+  readonly guard: FileGuard
+  readonly #options: PoolOptions
+  #engineVersion = ''
+
+  /** @param onLost Called once, when the files were deleted or replaced. */
+  constructor(options: PoolOptions, onLost: (error: UnbusyError) => void) {
+    const { connector, clock = systemClock } = options
+    this.#options = options
+    this.guard = new FileGuard(connector, clock, onLost)
+  }
+
+  /** At how many pages SQLite checkpoints by itself at first. What the user has set himself stays as it is. */
+  firstAutocheckpoint(): number | undefined {
+    const { connector, checkpoint, checkpointWalBytes = defaultCheckpointWalBytes, pragmas } = this.#options
+    if (!this.#hasWal || pragmas?.wal_autocheckpoint !== undefined) return undefined
+    if (checkpoint === 'off') return 0
+    return autocheckpointPages(checkpointWalBytes, connector.openCheckpointWorker !== undefined)
+  }
+
+  /** Says what is dangerous about the engine, the driver and the place of the file. */
+  async warn(writer: PatientConnection, wait: LockWait): Promise<void> {
+    const { connector, onWarning } = this.#options
+    this.#engineVersion = await warnAboutEngine(writer, wait, connector, onWarning)
+    if (connector.file === undefined) return
+    const { warnAboutSurroundings } = await import('./doctor/opening-warnings.ts')
+    warnAboutSurroundings(connector, onWarning)
+  }
+
+  /** The checkpoints of its WAL, to be asked for after {@linkcode FileDatabase.warn}. */
+  checkpoints(host: FileCheckpointsHost): Checkpoints {
+    const { connector, checkpoint = 'auto', checkpointWalBytes = defaultCheckpointWalBytes } = this.#options
+    return new Checkpoints({
+      ...host,
+      connector,
+      policy: this.#hasWal ? checkpoint : 'off',
+      limitBytes: checkpointWalBytes,
+      mayUseWorker: mayCheckpointBesideWriter(this.#engineVersion),
+      onEvent: eventTeller(this.#options),
+    })
+  }
+
+  /** Another journal has nothing to checkpoint. */
+  get #hasWal(): boolean {
+    return String(this.#options.pragmas?.journal_mode ?? 'wal').toLowerCase() === 'wal'
+  }
+}
+
+/** Where the WAL-reset bug is, nobody but the writer may checkpoint; and a worker needs to know when it is due. */
+function mayCheckpointBesideWriter(engineVersion: string): boolean {
+  return !hasWalResetBug(engineVersion) && hasNoopCheckpoint(engineVersion)
+}

@@ -1,0 +1,30 @@
+/**
+ * Statements that are written together, of a batch or a bulk call.
+ *
+ * @module
+ */
+import type { StatementResult } from './connector.ts'
+import { OnDemand } from './on-demand.ts'
+import type { ConnectionPool } from './pool.ts'
+import type { WriteOptions } from './pool-options.ts'
+import type { RoutedStatement } from './statement.ts'
+
+const ledger = new OnDemand(() => import('./ledger.ts'))
+
+/**
+ * Writes statements through the queue, all of them or none; with an `idempotencyKey` once, however often it is called.
+ *
+ * @returns Their results; `undefined` if they were stored by an earlier call, whose results nobody kept.
+ * @throws {ConfigError | RangeError} If the key, or the time that it is kept, cannot be used.
+ */
+export async function writeStatements(
+  pool: ConnectionPool,
+  statements: readonly RoutedStatement[],
+  options: WriteOptions = {},
+): Promise<StatementResult[] | undefined> {
+  const { idempotencyKey, idempotencyTtlMs, ...waitOptions } = options
+  const wait = pool.startWait(waitOptions)
+  if (idempotencyKey === undefined) return pool.queue.write(wait, statements)
+  const { writeOnce } = ledger.loaded ?? (await ledger.load())
+  return writeOnce(pool, statements, wait, idempotencyKey, idempotencyTtlMs)
+}
