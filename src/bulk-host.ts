@@ -18,7 +18,7 @@ export function queueHost(pool: ConnectionPool): BulkHost {
     isOneUnit: false,
     limits: pool.connector.capabilities,
     async write(queries, options) {
-      pool.assertTakesIn()
+      pool.assertOpen()
       const statements = queries.map((query) => toStatement(query, pool.integerBinding))
       const results = (await writeStatements(pool, statements, options)) ?? []
       return results.reduce((sum, { changes }) => sum + Number(changes ?? 0), 0)
@@ -26,8 +26,11 @@ export function queueHost(pool: ConnectionPool): BulkHost {
   }
 }
 
+/** A transaction, whatever its schema. */
+export type AnyTransaction = Pick<Transaction<unknown>, 'executeQuery'>
+
 /** Writes in a transaction that has the lock already; its COMMIT is the caller's. */
-export function transactionHost<DB>(pool: ConnectionPool, trx: Transaction<DB>): BulkHost {
+export function transactionHost(pool: ConnectionPool, trx: AnyTransaction): BulkHost {
   return {
     ...queueHost(pool),
     isOneUnit: true,

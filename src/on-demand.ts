@@ -31,9 +31,11 @@ export class OnDemand<Code> {
     try {
       this.loaded = await loading
       return this.loaded
+    } catch (error) {
+      this.#loading = undefined
+      throw error
     } finally {
       loads.delete(loading)
-      this.#loading = undefined
     }
   }
 }

@@ -4,12 +4,11 @@
  * @module
  */
 import { expressionBuilder, type Insertable, type Kysely, type Transaction } from 'kysely'
-import { type BulkHost, type BulkOptions, type BulkResult, writeBulk } from './bulk.ts'
-import { queueHost, transactionHost } from './bulk-host.ts'
-import { BulkRows, type Duplicates } from './bulk-rows.ts'
-import { type BulkTable, type BulkVerb, type Condition, type MergeRule, requiredBy } from './bulk-sql.ts'
-import { BulkTexts } from './bulk-texts.ts'
+import type { BulkOptions, BulkResult } from './bulk.ts'
+import type { BulkTable, BulkVerb, Condition, MergeRule } from './bulk-sql.ts'
+import type { BulkWriter } from './bulk-writer.ts'
 import { ConfigError } from './errors.ts'
+import { OnDemand } from './on-demand.ts'
 import type { ConnectionPool } from './pool.ts'
 import type {
   ConditionOptions,
@@ -23,26 +22,24 @@ import type {
   UpsertRow,
 } from './repository-types.ts'
 
+const bulk = new OnDemand(() => import('./bulk-writer.ts'))
+
 /** Bulk verbs on one table. Get one with `storage.repository()`, once, and keep it: it keeps its compiled statements. */
 export class Repository<DB, Table extends TableName<DB>, const Key extends RepositoryKey<DB, Table>> {
   readonly #pool: ConnectionPool
-  readonly #host: BulkHost
   readonly #table: BulkTable
-  readonly #texts: BulkTexts
+  readonly #trx: Transaction<DB> | undefined
+  #writer: BulkWriter | undefined
 
   /** Use `storage.repository()`. */
-  constructor(
-    pool: ConnectionPool,
-    table: BulkTable,
-    host: BulkHost = queueHost(pool),
-    texts: BulkTexts = new BulkTexts(table),
-  ) {
+  constructor(pool: ConnectionPool, table: BulkTable, trx?: Transaction<DB>) {
     if (table.key.length === 0)
       throw new ConfigError(`Cannot make a repository of ${table.name} without a key`)
     this.#pool = pool
     this.#table = table
-    this.#host = host
-    this.#texts = texts
+    this.#trx = trx
+    // Where it fails, the first call tries again and says so.
+    if (bulk.loaded === undefined) void bulk.load().catch(() => {})
   }
 
   /**
@@ -55,7 +52,7 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
    * ```
    */
   in(trx: Transaction<DB>): Repository<DB, Table, Key> {
-    return new Repository(this.#pool, this.#table, transactionHost(this.#pool, trx), this.#texts)
+    return new Repository(this.#pool, this.#table, trx)
   }
 
   /**
@@ -73,9 +70,7 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
    */
   insertMany(rows: readonly Insertable<DB[Table]>[], options: InsertManyOptions = {}): Promise<BulkResult> {
     const { onConflict = 'fail', ...bulkOptions } = options
-    const ignoresConflicts = onConflict === 'nothing'
-    const verb: BulkVerb = { name: 'insert', ignoresConflicts }
-    return this.#write(rows, verb, ignoresConflicts ? 'in-order' : 'replace', bulkOptions)
+    return this.#write(rows, { name: 'insert', ignoresConflicts: onConflict === 'nothing' }, bulkOptions)
   }
 
   /**
@@ -97,15 +92,9 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
     options: UpsertManyOptions<DB, Table> = {},
   ): Promise<BulkResult> {
     const { merge = {}, onlyIfGreater, where, ...bulkOptions } = options
-    const only = conditionOf<DB, Table>(onlyIfGreater, where)
     const rules = merge as Readonly<Record<string, MergeRule>>
-    const replaces = isEmpty(only) && Object.values(rules).every((rule) => rule === 'replace')
-    return this.#write(
-      rows,
-      { name: 'upsert', merge: rules, only },
-      replaces ? 'overwrite' : 'in-order',
-      bulkOptions,
-    )
+    const only = conditionOf<DB, Table>(onlyIfGreater, where)
+    return this.#write(rows, { name: 'upsert', merge: rules, only }, bulkOptions)
   }
 
   /**
@@ -131,7 +120,7 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
   ): Promise<BulkResult> {
     const { onlyIfGreater, where, ...bulkOptions } = options
     const only = conditionOf<DB, Table>(onlyIfGreater, where)
-    return this.#write(rows, { name: 'update', only }, isEmpty(only) ? 'overwrite' : 'apart', bulkOptions)
+    return this.#write(rows, { name: 'update', only }, bulkOptions)
   }
 
   /**
@@ -154,25 +143,22 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
       if (columns.length === 1 && only !== undefined) return { [only]: key }
       return Object.fromEntries(columns.map((column) => [column, (key as Record<string, unknown>)[column]]))
     }
-    return this.#write(keys.map(rowOf), { name: 'delete' }, 'overwrite', options)
+    return this.#write(keys.map(rowOf), { name: 'delete' }, options)
   }
 
-  async #write(
-    given: readonly object[],
-    verb: BulkVerb,
-    duplicates: Duplicates,
-    options: BulkOptions,
-  ): Promise<BulkResult> {
-    const rows = new BulkRows({
-      table: this.#table.name,
-      key: this.#table.key,
-      required: requiredBy(verb, this.#table.key),
-      keyIsEnough: verb.name !== 'update',
-      duplicates,
-      integers: this.#pool.integerBinding,
-    })
-    const isOrderFree = verb.name === 'update' || verb.name === 'delete'
-    return writeBulk(this.#host, { given, rows, textOf: this.#texts.of(verb), isOrderFree }, options)
+  async #write(given: readonly object[], verb: BulkVerb, options: BulkOptions): Promise<BulkResult> {
+    if (this.#trx === undefined) this.#pool.assertTakesIn()
+    if (bulk.loaded !== undefined) return await this.#writerOf(bulk.loaded).write(given, verb, options)
+    // The caller's rows are his again when this returns, and its place is before the writes that come next (C5).
+    const rows = given.map((row) => ({ ...row }))
+    const loading = bulk.load()
+    await this.#pool.queue.keepBackUntil(loading)
+    return await this.#writerOf(bulk.loaded ?? (await loading)).write(rows, verb, options)
+  }
+
+  #writerOf(code: { readonly BulkWriter: typeof BulkWriter }): BulkWriter {
+    this.#writer ??= new code.BulkWriter(this.#pool, this.#table, this.#trx)
+    return this.#writer
   }
 }
 
@@ -184,10 +170,6 @@ function conditionOf<DB, Table extends keyof DB>(
     onlyIfGreater,
     where: where?.(expressionBuilder<DB & { readonly excluded: DB[Table] }, Table | 'excluded'>()),
   }
-}
-
-function isEmpty({ onlyIfGreater, where }: Condition): boolean {
-  return onlyIfGreater === undefined && where === undefined
 }
 
 /** The Kysely that compiles and the table, as one. */

@@ -44,6 +44,7 @@ export class WriteQueue {
   readonly #lockWait: LockWait
   #lease: ConnectionLease | undefined
   #closedBy: UnbusyError | undefined
+  #keptBackUntil: Promise<void> | undefined
 
   constructor(host: WriteQueueHost) {
     this.#host = host
@@ -167,6 +168,18 @@ export class WriteQueue {
     })
   }
 
+  /**
+   * Keeps back what comes after this call until `ready` is settled: it must not overtake the caller, whose own unit is to
+   * enter when the returned promise resolves.
+   */
+  keepBackUntil(ready: Promise<unknown>): Promise<void> {
+    const letIn = (): void => {
+      this.#keptBackUntil = undefined
+    }
+    this.#keptBackUntil ??= ready.then(letIn, letIn)
+    return this.#keptBackUntil
+  }
+
   /** Refuses new units from now on. */
   stop(error: UnbusyError): void {
     this.#closedBy ??= error
@@ -194,6 +207,10 @@ export class WriteQueue {
   }
 
   #enqueue(unit: WriteUnit): void {
+    if (this.#keptBackUntil !== undefined) {
+      void this.#keptBackUntil.then(() => this.#enqueue(unit))
+      return
+    }
     const refusal = this.#refusal(unit)
     if (refusal !== undefined) {
       unit.reject(refusal)

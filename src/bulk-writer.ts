@@ -1,0 +1,65 @@
+/**
+ * What a repository writes with: the rows of one call become statements, and those go to the queue or into a transaction.
+ * Loaded when there is a repository.
+ *
+ * @module
+ */
+import { type BulkHost, type BulkOptions, type BulkResult, writeBulk } from './bulk.ts'
+import { type AnyTransaction, queueHost, transactionHost } from './bulk-host.ts'
+import { BulkRows, type Duplicates } from './bulk-rows.ts'
+import { type BulkTable, type BulkVerb, type Condition, requiredBy } from './bulk-sql.ts'
+import { BulkTexts } from './bulk-texts.ts'
+import type { ConnectionPool } from './pool.ts'
+
+/** By the table, which a repository has in common with those that are made of it for transactions. */
+const textsByTable = new WeakMap<BulkTable, BulkTexts>()
+
+/** Writes rows of one table. */
+export class BulkWriter {
+  readonly #pool: ConnectionPool
+  readonly #table: BulkTable
+  readonly #host: BulkHost
+  readonly #texts: BulkTexts
+
+  /** @param trx The transaction that is written in; without one it is the queue. */
+  constructor(pool: ConnectionPool, table: BulkTable, trx: AnyTransaction | undefined) {
+    this.#pool = pool
+    this.#table = table
+    this.#host = trx === undefined ? queueHost(pool) : transactionHost(pool, trx)
+    this.#texts = textsByTable.get(table) ?? new BulkTexts(table)
+    textsByTable.set(table, this.#texts)
+  }
+
+  write(given: readonly object[], verb: BulkVerb, options: BulkOptions): Promise<BulkResult> {
+    const { name, key } = this.#table
+    const rows = new BulkRows({
+      table: name,
+      key,
+      required: requiredBy(verb, key),
+      keyIsEnough: verb.name !== 'update',
+      duplicates: duplicatesOf(verb),
+      integers: this.#pool.integerBinding,
+    })
+    const isOrderFree = verb.name === 'update' || verb.name === 'delete'
+    return writeBulk(this.#host, { given, rows, textOf: this.#texts.of(verb), isOrderFree }, options)
+  }
+}
+
+function duplicatesOf(verb: BulkVerb): Duplicates {
+  switch (verb.name) {
+    case 'insert':
+      return verb.ignoresConflicts ? 'in-order' : 'replace'
+    case 'upsert': {
+      const replaces = Object.values(verb.merge).every((rule) => rule === 'replace')
+      return replaces && isEmpty(verb.only) ? 'overwrite' : 'in-order'
+    }
+    case 'update':
+      return isEmpty(verb.only) ? 'overwrite' : 'apart'
+    case 'delete':
+      return 'overwrite'
+  }
+}
+
+function isEmpty({ onlyIfGreater, where }: Condition): boolean {
+  return onlyIfGreater === undefined && where === undefined
+}
