@@ -22,7 +22,7 @@ export {
   parseDatabaseUrl,
   storageOptionsFromEnv,
 } from './config.ts'
-export type { OnConnection, OpenedConnection, Pragmas } from './connection-init.ts'
+export type { OnConnection, OpenedConnection } from './connection-init.ts'
 export type * from './connector.ts'
 export { UnbusyDialect } from './dialect.ts'
 export type { DoctorOptions } from './doctor/examination.ts'
@@ -71,6 +71,7 @@ export { type Clock, type ScheduleOptions, systemClock } from './lock-wait.ts'
 export type { Outcome } from './outcome.ts'
 export type { CloseReport } from './pool.ts'
 export type { CheckpointPolicy, PoolOptions, WaitOptions, WriteOptions } from './pool-options.ts'
+export type { Pragmas } from './pragma-rules.ts'
 export type { PreparedQuery } from './prepared-query.ts'
 export { Repository } from './repository.ts'
 export type {

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { checkPragmas, type OnConnection, type Pragmas } from './connection-init.ts'
+import type { OnConnection } from './connection-init.ts'
 import type { Connector } from './connector.ts'
 import { ConfigError } from './errors.ts'
 import type { OnWarning } from './events.ts'
 import { type Lane, lanesByUrgency } from './lanes.ts'
 import type { Clock } from './lock-wait.ts'
+import { checkPragmas, type Pragmas } from './pragma-rules.ts'
 import { checkLockTimeout } from './retry.ts'
 import type { IntegerBinding, IntegerReading } from './values.ts'
 

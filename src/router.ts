@@ -5,7 +5,6 @@
  * @module
  */
 import type { QueryResult } from 'kysely'
-import { assertNotOwned } from './connection-init.ts'
 import type { StatementResult } from './connector.ts'
 import {
   InvalidStatementError,
@@ -16,6 +15,7 @@ import {
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
 import type { WaitOptions } from './pool-options.ts'
+import { assertNotOwned } from './pragma-rules.ts'
 import { isReadonly, resultCodeOf } from './result-code.ts'
 import { type QueryText, type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
 
