@@ -8,6 +8,7 @@
 import type { AsyncContext } from './connector.ts'
 import { FlushTimeoutError } from './errors.ts'
 import type { Clock } from './lock-wait.ts'
+import { within } from './within.ts'
 
 /** How long a barrier waits. */
 export interface FlushOptions {
@@ -114,7 +115,7 @@ export class FlushLoop {
     this.#aborter.abort(
       new FlushTimeoutError('Cannot go on with the flush as the buffer is closed', this.#host.size),
     )
-    if (this.#running !== undefined) await this.#within(abortGraceMs, this.#running)
+    if (this.#running !== undefined) await within(this.#clock, abortGraceMs, this.#running)
     for (const barrier of this.#barriers) barrier.leave(this.#timeout(timeoutMs))
   }
 
@@ -155,15 +156,5 @@ export class FlushLoop {
   #timeout(timeoutMs: number): FlushTimeoutError {
     const { size } = this.#host
     return new FlushTimeoutError(`Cannot flush within ${timeoutMs} ms: ${size} are not written yet`, size)
-  }
-
-  #within(timeoutMs: number, work: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#clock.schedule(timeoutMs, resolve)
-      void work.then(() => {
-        cancel()
-        resolve()
-      })
-    })
   }
 }

@@ -8,58 +8,32 @@ import {
   CompiledQuery,
   type Dialect,
   type Insertable,
-  Kysely,
-  type KyselyConfig,
+  type Kysely,
   type KyselyPlugin,
   type Transaction,
 } from 'kysely'
 import type { AppendOptions, Overflow } from './append-options.ts'
 import { AppendQueue } from './append-queue.ts'
 import { type BatchQuery, type BatchResults, runBatch } from './batch.ts'
-import type { WalStats } from './checkpoint.ts'
+import { bufferHost } from './buffer-host.ts'
 import type { CoalesceOptions } from './coalesce-options.ts'
 import { CoalescingBuffer } from './coalescing-buffer.ts'
 import { OpenDialect } from './dialect.ts'
 import type { DoctorOptions } from './doctor/examination.ts'
 import type { DoctorReport } from './doctor/report.ts'
-import { UnbusyDriver } from './driver.ts'
-import { StorageExecutor } from './executor.ts'
 import type { FlushOptions } from './flush-loop.ts'
-import type { Lane } from './lanes.ts'
 import { type CloseReport, ConnectionPool } from './pool.ts'
-import type { PoolOptions, WaitOptions, WriteOptions } from './pool-options.ts'
+import type { WaitOptions, WriteOptions } from './pool-options.ts'
 import { type PreparedQuery, prepareQuery } from './prepared-query.ts'
 import { Repository, tableOf } from './repository.ts'
 import type { RepositoryKey, TableName } from './repository-types.ts'
 import { checkLockTimeout } from './retry.ts'
-import { queryAlone } from './router.ts'
 import { rowInserter } from './row-inserter.ts'
+import { type KyselyOptions, kyselyFactory, type StorageOptions } from './storage-kysely.ts'
+import { type StorageStats, statsOf } from './storage-stats.ts'
 import type { PushResult } from './write-behind.ts'
 
-/** Options of {@linkcode openStorage}: those of the storage, and Kysely's `plugins` and `log`. */
-export interface StorageOptions extends PoolOptions, Pick<KyselyConfig, 'plugins' | 'log'> {}
-
 type AppendTo<DB, Table extends keyof DB> = AppendOptions<Insertable<DB[Table]>> & { readonly table: Table }
-
-/** Figures of a storage at one moment. */
-export interface StorageStats {
-  /** The name of the connector. */
-  readonly connector: string
-  /** Writes and transactions that wait for the writer now. */
-  readonly queuedWrites: number
-  /** The same by lane. */
-  readonly queuedByLane: Readonly<Record<Lane, number>>
-  /** How often the write lock was taken since the storage was opened. */
-  readonly lockCycles: number
-  /** How often it was asked for; what is beyond `lockCycles` met a lock that another process held. */
-  readonly lockAttempts: number
-  /** The most writes that shared one lock cycle. */
-  readonly largestGroup: number
-  /** Readers that are open now. */
-  readonly openReaders: number
-  /** The size of the WAL, its last checkpoint, and who is in the way (contract C13). */
-  readonly wal: WalStats
-}
 
 /**
  * Opens a database. The writer is connected and initialized when this resolves (contract C1).
@@ -92,7 +66,7 @@ export class Storage<DB> implements AsyncDisposable {
   readonly dialect: Dialect
 
   /** Use {@linkcode openStorage}. */
-  constructor(pool: ConnectionPool, options: Pick<StorageOptions, 'plugins' | 'log'>) {
+  constructor(pool: ConnectionPool, options: KyselyOptions) {
     this.#pool = pool
     this.dialect = new OpenDialect(pool)
     this.#kyselyFor = kyselyFactory<DB>(pool, this.dialect, options)
@@ -213,7 +187,7 @@ export class Storage<DB> implements AsyncDisposable {
    * ```
    */
   coalesce<Key, Value>(options: CoalesceOptions<Key, Value>): CoalescingBuffer<Key, Value> {
-    return this.#pool.buffers.add(new CoalescingBuffer(options, this.#pool.bufferHost(options)))
+    return this.#pool.buffers.add(new CoalescingBuffer(options, bufferHost(this.#pool, options)))
   }
 
   /**
@@ -238,7 +212,7 @@ export class Storage<DB> implements AsyncDisposable {
   append<Table extends TableName<DB>>(
     options: AppendTo<DB, Table>,
   ): AppendQueue<Insertable<DB[Table]>, PushResult | Promise<PushResult>> {
-    const host = this.#pool.bufferHost(options)
+    const host = bufferHost(this.#pool, options)
     const insert = rowInserter(this.#pool, this.db, options.table, options.idempotencyKey)
     return this.#pool.buffers.add(new AppendQueue(options, host, insert))
   }
@@ -289,17 +263,9 @@ export class Storage<DB> implements AsyncDisposable {
     return this.#pool.isClosing
   }
 
+  /** Figures of this moment. */
   stats(): StorageStats {
-    const { connector, queue, readers, checkpoints } = this.#pool
-    const { waiting, ...figures } = queue.stats()
-    return {
-      connector: connector.name,
-      queuedWrites: queue.size,
-      queuedByLane: waiting,
-      ...figures,
-      openReaders: readers.count,
-      wal: checkpoints?.stats() ?? noWal,
-    }
+    return statsOf(this.#pool)
   }
 
   /**
@@ -313,37 +279,5 @@ export class Storage<DB> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-}
-
-const noWal: WalStats = { bytes: 0, lastCheckpoint: undefined, pinnedBy: undefined }
-
-function kyselyFactory<DB>(
-  pool: ConnectionPool,
-  dialect: Dialect,
-  options: Pick<StorageOptions, 'plugins' | 'log'>,
-): (waitOptions?: WaitOptions) => Kysely<DB> {
-  // Kysely's RuntimeDriver is not public, so its provider (with logging and abortable acquisition) is taken from here.
-  const config: KyselyConfig = { dialect, ...options }
-  const base = new Kysely<DB>(config).getExecutor()
-  const driver = new UnbusyDriver(async () => pool)
-  void driver.init()
-  return (waitOptions) => {
-    const executor = new StorageExecutor(
-      {
-        clock: pool.clock,
-        context: pool.connector.context,
-        compiler: dialect.createQueryCompiler(),
-        adapter: base.adapter,
-        provider: { provideConnection: (consumer, abort) => base.provideConnection(consumer, abort) },
-        waitOptions,
-        assertTakesIn: () => pool.assertTakesIn(),
-        ...(options.log === undefined && {
-          executeAlone: (query) => queryAlone(pool, query, waitOptions),
-        }),
-      },
-      options.plugins,
-    )
-    return new Kysely<DB>({ config, executor, dialect, driver })
   }
 }
