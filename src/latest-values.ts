@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { HeldEntries } from './buffer-life.ts'
+import type { HeldEntries } from './buffer-plan.ts'
 
 /** A value, and since when something of it waits. */
 export interface LatestEntry<Key, Value> {

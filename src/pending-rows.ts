@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { HeldEntries } from './buffer-life.ts'
+import type { HeldEntries } from './buffer-plan.ts'
 import { Ring } from './ring.ts'
 
 /** A row and its number. */

@@ -10,6 +10,9 @@ import type { AppendOptions } from '../../src/append-options.ts'
 import { AppendQueue } from '../../src/append-queue.ts'
 import { Ring } from '../../src/ring.ts'
 import type { Drop, PushResult } from '../../src/write-behind.ts'
+import { loadFlushCode } from './flush-code.ts'
+
+loadFlushCode()
 
 interface Usage {
   readonly id: number | null

@@ -10,6 +10,9 @@ import { AppendQueue } from '../../src/append-queue.ts'
 import { CoalescingBuffer } from '../../src/coalescing-buffer.ts'
 import type { BufferHost, BufferReports, WriteBehind } from '../../src/write-behind.ts'
 import { until } from '../contract/together.ts'
+import { loadFlushCode } from './flush-code.ts'
+
+loadFlushCode()
 
 type Write = (values: readonly { readonly id: number }[], signal: AbortSignal) => Promise<number>
 type Reports = BufferReports<{ readonly id: number }>

@@ -9,6 +9,9 @@ import { describe, expect, test } from 'vitest'
 import type { CoalesceOptions } from '../../src/coalesce-options.ts'
 import { CoalescingBuffer } from '../../src/coalescing-buffer.ts'
 import type { Drop } from '../../src/write-behind.ts'
+import { loadFlushCode } from './flush-code.ts'
+
+loadFlushCode()
 
 interface Seen {
   readonly id: string

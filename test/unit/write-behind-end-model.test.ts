@@ -13,6 +13,9 @@ import { AppendQueue } from '../../src/append-queue.ts'
 import { CoalescingBuffer } from '../../src/coalescing-buffer.ts'
 import type { PushResult } from '../../src/write-behind.ts'
 import { Fate, fates, type Item, slowStore } from './buffer-fate.ts'
+import { loadFlushCode } from './flush-code.ts'
+
+loadFlushCode()
 
 type Step =
   | { readonly do: 'put'; readonly key: string; readonly isPoison: boolean }

@@ -12,6 +12,9 @@ import type { Overflow } from '../../src/append-options.ts'
 import { AppendQueue } from '../../src/append-queue.ts'
 import { CoalescingBuffer } from '../../src/coalescing-buffer.ts'
 import type { Drop, PushResult } from '../../src/write-behind.ts'
+import { loadFlushCode } from './flush-code.ts'
+
+loadFlushCode()
 
 const locked = (): LockTimeoutError =>
   new LockTimeoutError('The database stayed locked', { waitedMs: 60_000, attempts: 9 })
