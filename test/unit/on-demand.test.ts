@@ -4,25 +4,87 @@
  *
  * @module
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import type { Storage } from 'unbusy'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { libsqlWeb } from 'unbusy/libsql-web'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { OnDemand, untilLoaded } from '../../src/on-demand.ts'
 import type { AnyDatabase } from '../contract/case.ts'
+import { runtime } from '../contract/matrix.ts'
+import { startHranaServer } from '../hrana/start.ts'
+import { unusedCore } from './loads.ts'
 import { firstConnector } from './pool.ts'
 
-async function openUnused(): Promise<Storage<AnyDatabase>> {
-  vi.resetModules()
-  const { openStorage } = await import('unbusy')
-  const storage = await openStorage<AnyDatabase>({ connector: await firstConnector(':memory:') })
+async function openUnused(url = ':memory:'): Promise<{
+  storage: Storage<AnyDatabase>
+  loaded: () => string[]
+}> {
+  const { core, loaded } = await unusedCore()
+  const storage = await core.openStorage<AnyDatabase>({ connector: await firstConnector(url) })
   onTestFinished(async () => void (await storage.close()))
   await sql`create table item (id integer primary key, value)`.execute(storage.db)
-  return storage
+  return { storage, loaded }
 }
+
+describe('openStorage()', () => {
+  it('loads what is used, when it is used', async () => {
+    const { storage, loaded } = await openUnused()
+    const { db } = storage
+    const insert = db.insertInto('item').values({ value: 1 })
+    const add = storage.prepare((prepared, p: { value: number }) =>
+      prepared.insertInto('item').values({ value: p.value }),
+    )
+    expect(loaded()).toEqual(['pragmas'])
+
+    await insert.execute()
+    await storage.batch([insert, db.selectFrom('item').selectAll()])
+    await add({ value: 2 })
+    expect(loaded()).toEqual([])
+
+    await storage.write((trx) => trx.insertInto('item').values({ value: 3 }).execute())
+    expect(loaded()).toEqual(['event-text', 'session', 'transaction-watchdog'])
+    await storage.batch([insert], { idempotencyKey: 'once' })
+    expect(loaded()).toEqual(['ledger'])
+    await storage.repository('item', { key: 'id' }).deleteMany([1])
+    expect(loaded()).toEqual(['bulk-writer'])
+    await db.introspection.getTables()
+    expect(loaded()).toEqual(['migration-lock', 'table-introspector'])
+    storage.append({ table: 'item' }).push({ value: 4 })
+    await storage.flush()
+    expect(loaded()).toEqual(['buffer-flush', 'poison'])
+  })
+
+  it('loads what looks after a file for a file alone', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'unbusy-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const { loaded } = await openUnused(join(folder, 'file.db'))
+
+    expect(loaded()).toEqual(['checkpoint', 'event-text', 'file-database', 'file-guard', 'pragmas'])
+  })
+
+  it.skipIf(runtime !== 'node')(
+    'loads neither that nor pragmas for a server (one runtime: the core is the same)',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'unbusy-'))
+      onTestFinished(() => rm(folder, { recursive: true, force: true }))
+      await using server = await startHranaServer({ path: join(folder, 'served.db') })
+      const { core, loaded } = await unusedCore()
+      await using storage = await core.openStorage<AnyDatabase>({ connector: libsqlWeb({ url: server.url }) })
+
+      await sql`create table item (id integer primary key)`.execute(storage.db)
+      expect((await sql`select id from item`.execute(storage.db)).rows).toEqual([])
+
+      expect(loaded()).toEqual([])
+    },
+  )
+})
 
 describe('the first use of', () => {
   it('a repository has the rows of the call, and keeps its place among the writes of its lane', async () => {
-    const storage = await openUnused()
+    const { storage } = await openUnused()
     const background = storage.with({ lane: 'background' })
     const items = storage.repository('item', { key: 'id' })
     const row = { id: 1, value: 'bulk' }
@@ -47,7 +109,7 @@ describe('the first use of', () => {
   })
 
   it('a repository fails with the frames of its caller', async () => {
-    const storage = await openUnused()
+    const { storage } = await openUnused()
     const items = storage.repository('item', { key: 'id' })
 
     async function theCaller(): Promise<unknown> {
@@ -60,7 +122,7 @@ describe('the first use of', () => {
   })
 
   it('whatever was called for before close() is done by it, and what is called for after it is refused', async () => {
-    const storage = await openUnused()
+    const { storage } = await openUnused()
     const { db } = storage
     const row = { value: 1 }
     const calls = (): Promise<unknown>[] => [
@@ -76,6 +138,23 @@ describe('the first use of', () => {
     expect((await before).map(({ status }) => status)).toEqual(new Array(3).fill('fulfilled'))
     expect((await after).map(({ status }) => status)).toEqual(new Array(3).fill('rejected'))
     expect(await closed).toMatchObject({ rejectedWrites: 0, revokedTransactions: 0 })
+  })
+
+  it('a buffer is what close() drains, too', async () => {
+    const { storage } = await openUnused()
+    const seen: number[][] = []
+    const values = storage.coalesce({
+      key: (value: number) => value,
+      flush: async (batch: readonly number[]) => void seen.push([...batch]),
+    })
+    const rows = storage.append({ table: 'item' })
+
+    values.set(1)
+    rows.push({ value: 2 })
+
+    expect(await storage.close()).toMatchObject({ unflushedValues: 0, unwrittenRows: 0 })
+    expect(seen).toEqual([[1]])
+    expect(rows.stats()).toMatchObject({ flushed: 1, dropped: 0 })
   })
 })
 
