@@ -1,7 +1,8 @@
 /**
  * `npm run size`: what each entry of the package weighs in a bundle, minified and gzipped, in bytes. Kysely and the
  * drivers are not counted, as they are packages of their own; neither is what is loaded on demand (`import()`), such as
- * the doctor. Fails when the core is heavier than its limit. `--json` prints a line `{ entry, bytes, gzipBytes }` each.
+ * the doctor, transactions, repositories, and what looks after a file. Fails when the core is heavier than its limit.
+ * `--json` prints a line `{ entry, bytes, gzipBytes }` each.
  *
  * `unbusy` is what `import { openStorage } from 'unbusy'` brings; every other entry is counted whole, with what it
  * shares with the core.
@@ -33,7 +34,7 @@ interface Metafile {
 }
 
 /** So much may `import { openStorage } from 'unbusy'` bring, gzipped: what it brings today, and little more. */
-const coreLimitBytes = 38_000
+const coreLimitBytes = 25_500
 
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   readonly exports: Record<string, { readonly 'unbusy-source': string }>
