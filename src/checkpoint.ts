@@ -23,8 +23,6 @@ const lookEveryMs = 3
 const retryMs = { reader: 250, readerOnLoop: 1_000, rest: 10, error: 250 } as const
 const closeLimitMs = 5_000
 
-export { autocheckpointPages, defaultCheckpointWalBytes } from './checkpoint-limits.ts'
-
 /** What the checkpoints of a storage need of it. */
 export interface CheckpointsHost {
   readonly connector: Connector

@@ -4,12 +4,8 @@
  *
  * @module
  */
-import {
-  autocheckpointPages,
-  Checkpoints,
-  type CheckpointsHost,
-  defaultCheckpointWalBytes,
-} from './checkpoint.ts'
+import { Checkpoints, type CheckpointsHost } from './checkpoint.ts'
+import { autocheckpointPages, defaultCheckpointWalBytes } from './checkpoint-limits.ts'
 import type { PatientConnection } from './connection.ts'
 import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-version.ts'
 import type { UnbusyError } from './errors.ts'
