@@ -1,12 +1,12 @@
 /**
- * Waiting for the lock, in JavaScript (contract C3): the event loop stays free, one budget governs, and the delay
- * depends on the AGE of the wait, not on the number of attempts. A failed BEGIN costs some 10 µs, so polling is cheap;
- * a delay that grows with attempts would make the oldest waiter the least likely to win.
+ * Waiting for the lock, in JavaScript (contract C3): the event loop stays free, and one budget governs. How long the
+ * pauses are is decided in `lock-delay.ts`.
  *
  * @module
  */
 import { LockTimeoutError, RemoteError, translateError } from './errors.ts'
 import type { Lane } from './lanes.ts'
+import { nextDelayMs } from './lock-delay.ts'
 import { resultCodeOf } from './result-code.ts'
 
 /** Time and chance, injectable for tests. */
@@ -58,6 +58,10 @@ export interface LockWait {
   readonly lane: Lane
   /** How often the lock was asked for so far. */
   attempts: number
+  /** How many of them were refused since the last pause. */
+  triesInARow: number
+  /** Whether this process had the lock write after write until now. @default {false} */
+  readonly hadItsTurn?: boolean
   /** What the last attempt met, if it met a busy lock. */
   busyError?: unknown
   /** It had its budget a second time already. */
@@ -74,7 +78,15 @@ export function startLockWait(
   lane: Lane = 'normal',
 ): LockWait {
   const startedAtMs = clock.now()
-  return { clock, startedAtMs, deadlineMs: startedAtMs + lockTimeoutMs, signal, lane, attempts: 0 }
+  return {
+    clock,
+    startedAtMs,
+    deadlineMs: startedAtMs + lockTimeoutMs,
+    signal,
+    lane,
+    attempts: 0,
+    triesInARow: 0,
+  }
 }
 
 /**
@@ -90,20 +102,12 @@ export function restartLockWait(wait: LockWait, startedAtMs: number = wait.clock
     deadlineMs: startedAtMs + wait.deadlineMs - wait.startedAtMs,
     lane,
     attempts: 0,
+    triesInARow: 0,
     isRestarted: true,
     get abandonedBy() {
       return wait.abandonedBy
     },
   }
-}
-
-/**
- * Milliseconds until the next attempt of a wait of this age: uniform random, so that processes do not march in step.
- * Measured against SQLite's busy handler, exponential and full jitter with 4 and 8 processes: the shortest tail.
- */
-export function nextDelayMs(ageMs: number, random: () => number): number {
-  const [low, high] = ageMs < 20 ? [0.5, 2.5] : ageMs < 500 ? [0.5, 5] : [1, 15]
-  return low + random() * (high - low)
 }
 
 /**
@@ -124,11 +128,11 @@ export async function waitForLock<T>(
     wait.attempts++
     try {
       const result = await attempt()
-      wait.busyError = undefined
+      noteFree(wait)
       return result
     } catch (error) {
       if (!isBusy(error)) throw error
-      wait.busyError = error
+      noteBusy(wait, error)
       if (wait.clock.now() >= wait.deadlineMs) throw lockTimeout(wait, whatWasWaitedFor(error), error)
       await pause(wait)
     }
@@ -143,13 +147,31 @@ export function whatWasWaitedFor(error: unknown): string {
   return error instanceof RemoteError ? 'The server could not be used' : 'The database stayed locked'
 }
 
-/** Between two attempts: who was refused a moment ago would be refused again. */
-export function pause(wait: LockWait): Promise<void> {
-  const nowMs = wait.clock.now()
-  const isServerAway = wait.busyError instanceof RemoteError && wait.busyError.outcome === 'not-applied'
-  const patience = isServerAway ? serverPatience : 1
-  const delayMs = nextDelayMs(nowMs - wait.startedAtMs, wait.clock.random) * patience
-  return sleep(wait, Math.min(delayMs, wait.deadlineMs - nowMs))
+/** The lock was busy. */
+export function noteBusy(wait: LockWait, error: unknown): void {
+  wait.busyError = error
+  wait.triesInARow++
+}
+
+/** The lock was free. */
+export function noteFree(wait: LockWait): void {
+  wait.busyError = undefined
+  wait.triesInARow = 0
+}
+
+/** Between two attempts. */
+export async function pause(wait: LockWait): Promise<void> {
+  const { clock, busyError, hadItsTurn = false } = wait
+  const nowMs = clock.now()
+  const isRemote = busyError instanceof RemoteError
+  // Where each try is a round trip, none is made at once.
+  const triesInARow = isRemote ? Number.POSITIVE_INFINITY : wait.triesInARow
+  const patience = isRemote && busyError.outcome === 'not-applied' ? serverPatience : 1
+  const refusal = { ageMs: nowMs - wait.startedAtMs, triesInARow, hadItsTurn }
+  const delayMs = Math.min(nextDelayMs(refusal, clock.random) * patience, wait.deadlineMs - nowMs)
+  if (delayMs <= 0) return
+  wait.triesInARow = 0
+  await sleep(wait, delayMs)
 }
 
 /** The error for a wait that is over. `what` is the start of its sentence. */

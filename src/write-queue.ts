@@ -49,6 +49,7 @@ export class WriteQueue {
   constructor(host: WriteQueueHost) {
     this.#host = host
     const { writer, clock, context } = host
+    const pump = (): WriterPump => this.#pump
     const first = (): WriteUnit | undefined => this.#waiting.first()
     // It lasts as long as somebody waits; the delay between two tries goes by the age of the unit whose turn it is.
     const lockWait: LockWait = {
@@ -56,9 +57,13 @@ export class WriteQueue {
       get startedAtMs() {
         return first()?.wait.startedAtMs ?? clock.now()
       },
+      get hadItsTurn() {
+        return pump().hadItsTurn
+      },
       deadlineMs: Number.POSITIVE_INFINITY,
       lane: 'normal',
       attempts: 0,
+      triesInARow: 0,
     }
     const whoHolds = (): string => this.#whoHolds()
     this.#lockWait = lockWait

@@ -9,7 +9,8 @@ import { Burst } from './burst.ts'
 import type { PatientConnection } from './connection.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { commitGroup } from './group-commit.ts'
-import { type Clock, type LockWait, pause } from './lock-wait.ts'
+import { Turn } from './lock-delay.ts'
+import { type Clock, type LockWait, noteBusy, noteFree, pause } from './lock-wait.ts'
 import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
 
@@ -35,6 +36,7 @@ export class WriterPump {
   readonly #host: WriterPumpHost
   readonly #deferredKeys: DeferredKeys
   readonly #burst: Burst
+  readonly #turn = new Turn()
   /** The units of the group that runs. */
   readonly #group: WriteUnit[] = []
   #isRunning = false
@@ -50,6 +52,11 @@ export class WriterPump {
 
   get isRunning(): boolean {
     return this.#isRunning
+  }
+
+  /** Whether the writer had the lock write after write until now. */
+  get hadItsTurn(): boolean {
+    return this.#turn.isLong
   }
 
   /** How often the lock was taken. */
@@ -86,7 +93,7 @@ export class WriterPump {
     if (this.#runAtOnce()) {
       // Who writes in the same turn waits together, instead of being the first of an idle storage each.
       await undefined
-      if (waiting.count > 1 || this.#burst.isOver) await this.#turn()
+      if (waiting.count > 1 || this.#burst.isOver) await this.#giveTurn()
     } else if (lockWait.busyError !== undefined && waiting.count > 0) await pause(lockWait)
     // Asked here and not of the last try: a unit may have come while its answer was on the way.
     while (waiting.count > 0) {
@@ -98,7 +105,7 @@ export class WriterPump {
       const unitCount = await rest()
       // Where there is a crowd, or was one, more of it come in a moment: a turn lets them join the next group. A single
       // caller who writes again and again must not pay for one each time.
-      if (waiting.count > 1 || unitCount > 1 || this.#burst.isOver) await this.#turn()
+      if (waiting.count > 1 || unitCount > 1 || this.#burst.isOver) await this.#giveTurn()
     }
     waiting.rest()
     this.#isRunning = false
@@ -106,7 +113,7 @@ export class WriterPump {
   }
 
   /** A turn of the event loop, before the lock is asked for on behalf of all that wait by then. */
-  async #turn(): Promise<void> {
+  async #giveTurn(): Promise<void> {
     const { waiting } = this.#host
     waiting.isAskedForNext = true
     await this.#host.nextTurn()
@@ -119,13 +126,13 @@ export class WriterPump {
     const first = waiting.first()
     if (first === undefined) return false
     this.#burst.begin()
-    lockWait.busyError = undefined
+    noteFree(lockWait)
     try {
       if (!this.#runLone(first)) return false
     } catch (error) {
       lockWait.attempts++
       if (writer.isBusy(error)) {
-        lockWait.busyError = error
+        noteBusy(lockWait, error)
         waiting.returnTried([first])
         return false
       }
@@ -264,6 +271,7 @@ export class WriterPump {
 
   /** Counted before the callers hear of it, so that they find themselves in the figures. */
   #countCycle(unitCount: number): void {
+    this.#turn.note(this.#host.clock.now())
     this.#lockCycles++
     if (unitCount > this.#largestGroup) this.#largestGroup = unitCount
   }

@@ -12,34 +12,18 @@ import { recordLoopGaps } from './loop-gaps.ts'
 import { openNewConvoy } from './new-convoy.ts'
 import { busyHandler, openOldConvoy, retries } from './old-convoy.ts'
 
-const [path = '', writer = '0', warmUpPath = '', warmUpWrites = '0'] = process.argv.slice(2)
+const [path = '', writer = '0'] = process.argv.slice(2)
 // Seldom: eight processes that wake up every other millisecond would mostly measure that.
 const gaps = recordLoopGaps(25)
-
-await warmUp(await openAll(warmUpPath))
 // As in a server they stay open from the first run to the last.
-const ways = await openAll(path)
+const ways: Readonly<Record<ConvoyWayName, ConvoyWay>> = {
+  'busy handler': openOldConvoy(path, busyHandler),
+  retries: openOldConvoy(path, retries),
+  new: await openNewConvoy(path),
+}
+
 hear<ConvoyTask>(async (task) => say(await run(task)))
 say('ready')
-
-async function openAll(path: string): Promise<Readonly<Record<ConvoyWayName, ConvoyWay>>> {
-  return {
-    'busy handler': openOldConvoy(path, busyHandler),
-    retries: openOldConvoy(path, retries),
-    new: await openNewConvoy(path),
-  }
-}
-
-/** In a file of its own: the code of a server that has been running for a while is compiled, whichever way it goes. */
-async function warmUp(ways: Readonly<Record<string, ConvoyWay>>): Promise<void> {
-  for (const way of Object.values(ways)) {
-    for (let count = 0; count < Number(warmUpWrites); count++) {
-      await way.count(Number(writer))
-      await nextTurn()
-    }
-    await way.close()
-  }
-}
 
 async function run({
   way: name,

@@ -25,8 +25,8 @@ export interface ConvoyPhase {
 export interface ConvoyPlan {
   readonly processes: number
   readonly rounds: number
-  /** Writes of each process, each way, before it begins. */
-  readonly warmUpWrites: number
+  /** How long they write each way before that, so that all code is compiled: a server has been running for a while. */
+  readonly warmUpMs: number
   readonly phases: readonly ConvoyPhase[]
 }
 
@@ -44,18 +44,17 @@ const ways: readonly ConvoyWayName[] = ['busy handler', 'retries', 'new']
 
 /** @param onRun Called before each run. */
 export async function runConvoy(
-  { processes, rounds, warmUpWrites, phases }: ConvoyPlan,
+  { processes, rounds, warmUpMs, phases }: ConvoyPlan,
   onRun: (run: Pick<ConvoyRun, 'way' | 'phase'>) => void,
 ): Promise<ConvoyRun[]> {
   const folder = await mkdtemp(join(tmpdir(), 'unbusy-scenario-'))
   try {
     const path = join(folder, 'convoy.db')
     createCounters(path, processes)
-    const pathOf = (index: number): string => join(folder, `warm-up-${index}.db`)
-    for (let index = 0; index < processes; index++) createCounters(pathOf(index), processes)
-    await using convoy = await startConvoy(path, processes, { pathOf, writes: warmUpWrites })
+    await using convoy = await startConvoy(path, processes)
     const runs: ConvoyRun[] = []
-    let storedBefore = 0
+    for (const way of ways) await convoy.run(() => ({ way, durationMs: warmUpMs, holdMs: 0, thinkMs: 0 }))
+    let storedBefore = readCounters(path)
     for (let round = 0; round < rounds; round++) {
       for (const { name: phase, durationMs, slowHoldMs, thinkMs } of phases) {
         for (const way of rotated(ways, round)) {

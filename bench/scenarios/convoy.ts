@@ -39,19 +39,11 @@ export interface Convoy extends AsyncDisposable {
   run(task: (index: number) => Omit<ConvoyTask, 'beginAtMs'>): Promise<ConvoyFigures[]>
 }
 
-/** What the processes do before they meet: so many writes each way, each process in a file of its own. */
-export interface ConvoyWarmUp {
-  pathOf(index: number): string
-  readonly writes: number
-}
-
 /** Starts so many processes on one file. */
-export async function startConvoy(path: string, processes: number, warmUp: ConvoyWarmUp): Promise<Convoy> {
+export async function startConvoy(path: string, processes: number): Promise<Convoy> {
   await using starting = new AsyncDisposableStack()
   const programs = Array.from({ length: processes }, (_, index) =>
-    starting.use(
-      startProgram('convoy-program', path, String(index), warmUp.pathOf(index), String(warmUp.writes)),
-    ),
+    starting.use(startProgram('convoy-program', path, String(index))),
   )
   for (const program of programs) await expectLine('a process of the convoy', program)
   const stack = starting.move()

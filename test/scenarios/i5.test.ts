@@ -22,7 +22,7 @@ describe.runIf(runtime === 'node')('I5 the convoy (on Node only)', () => {
     } = await runI5({
       processes: 3,
       rounds: 1,
-      warmUpWrites: 100,
+      warmUpMs: 100,
       phases: [
         { name: 'saturated', durationMs: 500, slowHoldMs: 0, thinkMs: 0 },
         { name: 'mixed', durationMs: 1_200, slowHoldMs, thinkMs: 2 },
