@@ -6,7 +6,7 @@
  * @module
  */
 import type { StatementResult } from './connector.ts'
-import { ConfigError, ConstraintError } from './errors.ts'
+import { ConfigError, ConstraintError, SqliteError } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
 import { type RoutedStatement, toStatement } from './statement.ts'
@@ -46,13 +46,16 @@ export async function writeOnce(
 ): Promise<StatementResult[] | undefined> {
   checkKey(idempotencyKey)
   checkTtl(idempotencyTtlMs)
-  await prepareLedger(pool, wait)
+  // Both enter the queue in this turn: a storage that closes in the next one still takes the second.
+  const preparing = prepareLedger(pool, wait)
   const entry = [plain(forgetExpired), plain(enter, [idempotencyKey, idempotencyTtlMs])]
   try {
     const results = await pool.queue.write(wait, [...entry, ...statements], { isRepeatable: true })
     return results.slice(entry.length)
   } catch (error) {
     if (error instanceof ConstraintError && error.message.includes(refusal)) return undefined
+    // Without its table the batch is refused; why there is none is what counts.
+    if (error instanceof SqliteError && error.message.includes(ledgerTable)) await preparing
     throw error
   }
 }
@@ -62,10 +65,9 @@ function prepareLedger(pool: ConnectionPool, wait: LockWait): Promise<unknown> {
   let preparing = ready.get(pool)
   if (preparing === undefined) {
     const statements = createLedger.map((sql) => plain(sql))
-    preparing = pool.queue.write(wait, statements, { isRepeatable: true }).catch((error) => {
-      ready.delete(pool)
-      throw error
-    })
+    preparing = pool.queue.write(wait, statements, { isRepeatable: true })
+    // Its failure is of interest to those only who cannot do without.
+    preparing.catch(() => ready.delete(pool))
     ready.set(pool, preparing)
   }
   return preparing

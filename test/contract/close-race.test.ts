@@ -41,6 +41,29 @@ function readOnly({ db }: Storage<AnyDatabase>): Promise<number> {
 
 describeContract('close races', [
   {
+    name: 'C15 close() right after the first batch with an idempotency key, while a transaction has the writer',
+    async run({ open }) {
+      const storage = await open()
+      await createNotes(storage.db)
+      const began = Promise.withResolvers<void>()
+      const written = storage.write(async (trx) => {
+        await addNote(trx, 'transaction')
+        began.resolve()
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      })
+      await began.promise
+      const insert = storage.db.insertInto('note').values({ text: 'batch' })
+      const batch = storage.batch([insert], { idempotencyKey: 'one' })
+
+      const report = await storage.close()
+
+      expect(report).toEqual(nothingLost)
+      await Promise.all([written, batch])
+      await using reopened = await open()
+      expect(await notes(reopened.db)).toEqual(['transaction', 'batch'])
+    },
+  },
+  {
     name: 'C15 close() in one turn with writes, reads, streams and read-only transactions',
     async run({ connector, open, path, peer }) {
       const storage = await open()
