@@ -60,6 +60,8 @@ export interface LockWait {
   attempts: number
   /** How many of them were refused since the last pause. */
   triesInARow: number
+  /** Whether a try costs microseconds, so that one may follow another without a pause. @default {false} */
+  readonly triesAreCheap?: boolean
   /** Whether this process had the lock write after write until now. @default {false} */
   readonly hadItsTurn?: boolean
   /** What the last attempt met, if it met a busy lock. */
@@ -161,12 +163,11 @@ export function noteFree(wait: LockWait): void {
 
 /** Between two attempts. */
 export async function pause(wait: LockWait): Promise<void> {
-  const { clock, busyError, hadItsTurn = false } = wait
+  const { clock, busyError, triesAreCheap = false, hadItsTurn = false } = wait
   const nowMs = clock.now()
-  const isRemote = busyError instanceof RemoteError
-  // Where each try is a round trip, none is made at once.
-  const triesInARow = isRemote ? Number.POSITIVE_INFINITY : wait.triesInARow
-  const patience = isRemote && busyError.outcome === 'not-applied' ? serverPatience : 1
+  const triesInARow = triesAreCheap ? wait.triesInARow : Number.POSITIVE_INFINITY
+  const isServerAway = busyError instanceof RemoteError && busyError.outcome === 'not-applied'
+  const patience = isServerAway ? serverPatience : 1
   const refusal = { ageMs: nowMs - wait.startedAtMs, triesInARow, hadItsTurn }
   const delayMs = Math.min(nextDelayMs(refusal, clock.random) * patience, wait.deadlineMs - nowMs)
   if (delayMs <= 0) return

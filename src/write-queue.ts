@@ -57,6 +57,9 @@ export class WriteQueue {
       get startedAtMs() {
         return first()?.wait.startedAtMs ?? clock.now()
       },
+      get triesAreCheap() {
+        return writer.runsAtOnce
+      },
       get hadItsTurn() {
         return pump().hadItsTurn
       },
