@@ -8,6 +8,7 @@ import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { type Clock, FileReplacedError, OpenError, type Storage, systemClock } from 'unbusy'
 import { expect } from 'vitest'
+import { collectGarbage } from '../../adapters/_libsql-garbage.ts'
 import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from '../contract/case.ts'
 import { notes, rejection } from '../contract/note.ts'
 import { until } from '../contract/together.ts'
@@ -63,13 +64,14 @@ const deeds: readonly (readonly [name: string, deed: Deed, suffix: string, chang
 ]
 
 /**
- * What another process finds. With libSQL on Bun a connection may outlive its close(): while it copies its WAL, the file
- * is short for a moment.
+ * What another process finds. With libSQL on Bun a connection may outlive its close() until it is collected: while it copies
+ * its WAL, the file is short for a moment.
  */
 async function audit(path: string): Promise<Record<string, unknown> | undefined> {
   const sql = 'select count(*) as n, (select * from pragma_integrity_check) as ok from note'
   let rows: Record<string, unknown>[] = []
   await until(async () => {
+    await collectGarbage()
     rows = await stranger(path, sql).catch(() => [])
     return rows.length > 0
   })
