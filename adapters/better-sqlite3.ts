@@ -118,8 +118,9 @@ function toSyncStatement(statement: PreparedStatement): SyncStatement {
     returnsRows: statement.reader,
     setBigInts: (on) => statement.safeIntegers(on),
     all: (parameters) => statement.all(parameters),
-    // An array is bound element by element through the engine: one by one is a tenth faster.
-    run: (parameters) => (parameters.length <= 16 ? statement.run(...parameters) : statement.run(parameters)),
+    // An array is bound element by element through the engine, at a tenth of the cost of what it does. The stack has room.
+    run: (parameters) =>
+      parameters.length <= 8_192 ? statement.run(...parameters) : statement.run(parameters),
     iterate: (parameters) => statement.iterate(parameters),
   }
 }

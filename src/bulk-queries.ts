@@ -30,8 +30,12 @@ const bytesOfWeight = 4
 /** What a database takes; its connector's {@linkcode Capabilities}. */
 export type BulkLimits = Pick<Capabilities, 'maxParameters' | 'maxValueBytes'>
 
-/** The text that writes so many rows of these columns. */
-export type TextOf = (set: ColumnSet, rowCount: number | 'json') => BulkText
+/** The text that writes so many rows of these columns; some of them hold integers, or NULL, and nothing else. */
+export type TextOf = (
+  set: ColumnSet,
+  rowCount: number | 'json',
+  integerColumns?: readonly boolean[],
+) => BulkText
 
 /**
  * One statement for the rows of the same columns, mostly; several when rows of one key must not meet in one.
@@ -63,8 +67,31 @@ export function queriesOf(
     }
     const full = columnCount > maxFullSliceColumns ? [] : chunksOf(group, [fullSliceRows], columnCount, free)
     const rest = group.slice(full.length * fullSliceRows)
-    return [...full.map(bound), ...asJson(rest, set, textOf, maxWeight)]
+    return [...full.map((chunk) => asNumbers(chunk, set, textOf)), ...asJson(rest, set, textOf, maxWeight)]
   })
+}
+
+/**
+ * Integers as numbers, which SQL turns into integers again: a bigint for each would cost more than all else that is done
+ * for it. For rows that fit JSON.
+ */
+function asNumbers(chunk: readonly BulkRow[], set: ColumnSet, textOf: TextOf): QueryText {
+  const { length: columnCount } = set.columns
+  const integerColumns = set.columns.map((_, column) =>
+    chunk.every(({ cells }) => typeof cells[column] === 'number' || cells[column] === null),
+  )
+  const { sql, parameters } = textOf(set, chunk.length, integerColumns)
+  const values = new Array<unknown>(chunk.length * columnCount)
+  let isEncoded = parameters.length === 0
+  let index = 0
+  for (const { cells } of chunk) {
+    for (let column = 0; column < columnCount; column++) {
+      const cell = cells[column]
+      if (typeof cell === 'number' && integerColumns[column] === false) isEncoded = false
+      values[index++] = cell
+    }
+  }
+  return { sql, parameters: isEncoded ? values : [...values, ...parameters], isEncoded }
 }
 
 function asJson(group: readonly BulkRow[], set: ColumnSet, textOf: TextOf, maxWeight: number): QueryText[] {

@@ -50,16 +50,20 @@ export function requiredBy(verb: BulkVerb, key: readonly string[]): readonly str
   return compared === undefined || key.includes(compared) ? key : [...key, compared]
 }
 
-/** Compiles the statement that writes rows of these columns: `rowCount` of them, or any number as JSON. */
+/**
+ * Compiles the statement that writes rows of these columns: `rowCount` of them, or any number as JSON.
+ *
+ * @param integerColumns Which columns are bound as numbers although they are integers.
+ */
 export function bulkText(
   table: BulkTable,
   verb: BulkVerb,
   columns: readonly string[],
   rowCount: number | 'json',
+  integerColumns?: readonly boolean[],
 ): BulkText {
-  const { sql: text, parameters } = statementOf(table, verb, columns, rowsOf(columns, rowCount)).compile(
-    table.db,
-  )
+  const rows = rowsOf(columns, rowCount, integerColumns)
+  const { sql: text, parameters } = statementOf(table, verb, columns, rows).compile(table.db)
   return { sql: text, parameters }
 }
 
@@ -106,14 +110,23 @@ function insert(
 }
 
 /** The given rows as a SELECT; its parameters are the first of the statement. */
-function rowsOf(columns: readonly string[], rowCount: number | 'json'): RawBuilder<unknown> {
+function rowsOf(
+  columns: readonly string[],
+  rowCount: number | 'json',
+  integerColumns: readonly boolean[] = [],
+): RawBuilder<unknown> {
   if (rowCount === 'json') {
     const cells = columns.map(
       (column, index) => sql`value ->> ${sql.raw(String(index))} as ${sql.ref(column)}`,
     )
     return sql`select ${list(cells)} from json_each(?)`
   }
-  const cells = columns.map((column, index) => sql`${sql.raw(`column${index + 1}`)} as ${sql.ref(column)}`)
+  const cells = columns.map((column, index) => {
+    // The plus takes the affinity of the cast away: a key that is TEXT would not be found by its index.
+    const cell =
+      integerColumns[index] === true ? `+cast(column${index + 1} as integer)` : `column${index + 1}`
+    return sql`${sql.raw(cell)} as ${sql.ref(column)}`
+  })
   const row = `(${columns.map(() => '?').join(', ')})`
   return sql`select ${list(cells)} from (values ${sql.raw(new Array(rowCount).fill(row).join(', '))})`
 }

@@ -21,12 +21,12 @@ export class BulkTexts {
   /** The texts of one verb. */
   of(verb: BulkVerb): TextOf {
     const verbName = nameOf(verb)
-    return (set, rowCount) => {
-      const make = (): BulkText => bulkText(this.#table, verb, set.columns, rowCount)
+    return (set, rowCount, integerColumns) => {
+      const make = (): BulkText => bulkText(this.#table, verb, set.columns, rowCount, integerColumns)
       // A condition of the caller's may have other parameters the next time.
       return verbName === undefined
         ? make()
-        : this.#remember(`${rowCount} ${verbName} ${set.columns.join()}`, make)
+        : this.#remember(`${rowCount} ${verbName} ${set.columns.join()} ${integerColumns}`, make)
     }
   }
 

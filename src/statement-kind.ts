@@ -45,11 +45,34 @@ const kindOfVerb: ReadonlyMap<string, StatementKind> = new Map<string, Statement
 ])
 const verbsWithReturning: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE'])
 
-// Two generations instead of an exact LRU: a hit costs one look-up, and the last 256 texts are always there.
-const generationSize = 256
-const longestKept = 8 * 1024
-let young = new Map<string, StatementShape>()
-let old = new Map<string, StatementShape>()
+/** Two generations instead of an exact LRU: a hit costs one look-up, and the last texts are always there. */
+class Generations {
+  readonly #size: number
+  #young = new Map<string, StatementShape>()
+  #old = new Map<string, StatementShape>()
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  shapeOf(sql: string): StatementShape {
+    const known = this.#young.get(sql)
+    if (known !== undefined) return known
+    const shape = this.#old.get(sql) ?? shapeOfScan(sql, scanStatement(sql))
+    if (this.#young.size === this.#size) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(sql, shape)
+    return shape
+  }
+}
+
+const texts = new Generations(256)
+/** Of those that are worth it there are few: each writes a thousand rows. */
+const longTexts = new Generations(16)
+const longText = 8 * 1024
+const longestKept = 64 * 1024
 
 /**
  * Tells what one SQL text is, without preparing it. The answer is shared by all who ask for the same text.
@@ -66,19 +89,8 @@ let old = new Map<string, StatementShape>()
  * ```
  */
 export function shapeOf(sql: string): StatementShape {
-  const known = young.get(sql)
-  if (known !== undefined) return known
-  const shape = old.get(sql) ?? shapeOfScan(sql, scanStatement(sql))
-  if (sql.length < longestKept) keep(sql, shape)
-  return shape
-}
-
-function keep(sql: string, shape: StatementShape): void {
-  if (young.size === generationSize) {
-    old = young
-    young = new Map()
-  }
-  young.set(sql, shape)
+  if (sql.length < longText) return texts.shapeOf(sql)
+  return sql.length < longestKept ? longTexts.shapeOf(sql) : shapeOfScan(sql, scanStatement(sql))
 }
 
 function shapeOfScan(sql: string, scan: StatementScan): StatementShape {

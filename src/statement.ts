@@ -8,7 +8,7 @@ import type { QueryResult } from 'kysely'
 import type { Statement, StatementResult } from './connector.ts'
 import { InvalidStatementError } from './errors.ts'
 import { type StatementShape, shapeOf } from './statement-kind.ts'
-import { encodeParameters, type IntegerBinding } from './values.ts'
+import { type BoundValue, encodeParameters, type IntegerBinding } from './values.ts'
 
 /** A statement with what the core needs to route it. */
 export interface RoutedStatement extends Statement {
@@ -19,6 +19,8 @@ export interface RoutedStatement extends Statement {
 export interface QueryText {
   readonly sql: string
   readonly parameters: readonly unknown[]
+  /** Whether the parameters are what drivers bind already. @default {false} */
+  readonly isEncoded?: boolean
 }
 
 /**
@@ -26,13 +28,16 @@ export interface QueryText {
  *
  * @throws {InvalidStatementError} If the text is not one statement, or a value or the number of values does not fit.
  */
-export function toStatement({ sql, parameters }: QueryText, integers: IntegerBinding): RoutedStatement {
+export function toStatement(
+  { sql, parameters, isEncoded = false }: QueryText,
+  integers: IntegerBinding,
+): RoutedStatement {
   const shape = shapeOf(sql)
   if (parameters.length !== shape.parameterCount) {
     const counts = `${shape.parameterCount} parameters and got ${parameters.length}`
     throw new InvalidStatementError(`Cannot run the statement as it takes ${counts}`)
   }
-  const values = encodeParameters(parameters, integers)
+  const values = isEncoded ? (parameters as readonly BoundValue[]) : encodeParameters(parameters, integers)
   return {
     sql: shape.sql,
     parameters: shape.parameterOrder?.map((index) => values[index] ?? null) ?? values,

@@ -88,6 +88,38 @@ const cases: ContractCase[] = [
       expect([lockCycles(), await count()]).toEqual([0, 0])
     },
   },
+  ...[false, true].map(
+    (isMixed): ContractCase => ({
+      name: `C8 a full slice${isMixed ? ' with a column of integers and text' : ''} stores what one insert a row would, whatever the columns are declared as`,
+      async run({ open }) {
+        const storage = await open()
+        const columns = 'id text primary key, a integer, b text, c, d real, e'
+        for (const name of ['bulk', 'single'])
+          await sql`create table ${sql.table(name)} (${sql.raw(columns)})`.execute(storage.db)
+        // As text it is another key than 7.
+        for (const name of ['bulk', 'single'])
+          await storage.db.insertInto(name).values({ id: '007', a: 0 }).execute()
+        const rows = range(0, 1_000).map((id) => ({
+          ...{ id, a: Number.MAX_SAFE_INTEGER - id, b: id, c: -id, d: id },
+          e: id % 2 === 0 ? id : isMixed ? `text ${id}` : null,
+        }))
+        const changed = rows.map((row) => ({ ...row, a: row.d, b: 7 }))
+        const bulk = storage.repository('bulk', { key: 'id' })
+
+        await bulk.insertMany(rows)
+        // The key is a number here, and text in the table.
+        expect(await bulk.updateMany(changed)).toEqual({ changes: 1_000 })
+        await bulk.upsertMany(changed)
+        await storage.batch(changed.map((row) => storage.db.insertInto('single').values(row)))
+
+        const names = ['id', 'a', 'b', 'c', 'd', 'e']
+        const cells = sql.raw(names.flatMap((name) => [name, `typeof(${name}) as ${name}_type`]).join(', '))
+        const storedIn = async (table: string): Promise<unknown[]> =>
+          (await sql`select ${cells} from ${sql.table(table)} order by id`.execute(storage.db)).rows
+        expect(await storedIn('bulk')).toEqual(await storedIn('single'))
+      },
+    }),
+  ),
   {
     name: 'C7 100,000 rows go in one call, and a control write waits for one slice of them',
     timeoutMs: 60_000,

@@ -282,8 +282,17 @@ describe('shapeOf() keeps what it read', () => {
     expect(second).toEqual(first)
   })
 
-  test('but no long texts', () => {
+  test('of long texts only the last few', () => {
     const long = `select '${'x'.repeat(8 * 1024)}'`
+    const first = shapeOf(long)
+    expect(shapeOf(long)).toBe(first)
+    for (let index = 0; index < 32; index++) shapeOf(`${long} as c${index}`)
+
+    expect(shapeOf(long)).not.toBe(first)
+  })
+
+  test('and none of the longest', () => {
+    const long = `select '${'x'.repeat(64 * 1024)}'`
     const first = shapeOf(long)
 
     const second = shapeOf(long)
