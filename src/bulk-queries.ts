@@ -16,6 +16,9 @@ import type { QueryText } from './statement.ts'
 const fullSliceRows = 1_000
 const maxFullSliceColumns = 8
 
+/** Where a row whose key is NULL writes nothing, fewer rows are filled up with such to one of these numbers. */
+const paddedSizes: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, fullSliceRows]
+
 /** Rows a statement when their values are parameters: few texts, whatever the number of rows. */
 const chunkSizes: readonly number[] = [256, 32, 1]
 /** SQLITE_MAX_VARIABLE_NUMBER is 32,766 unless compiled otherwise (https://www.sqlite.org/limits.html). */
@@ -41,12 +44,14 @@ export type TextOf = (
  * One statement for the rows of the same columns, mostly; several when rows of one key must not meet in one.
  *
  * @param areAlike Whether it is known of the rows that they need no second look.
+ * @param ignoresNull Whether a row whose key is NULL would write nothing.
  */
 export function queriesOf(
   slice: readonly BulkRow[],
   textOf: TextOf,
   areAlike = false,
   { maxParameters, maxValueBytes }: BulkLimits = {},
+  ignoresNull = false,
 ): QueryText[] {
   const maxWeight = maxValueBytes === undefined ? maxJsonWeight : maxValueBytes / bytesOfWeight
   const groups = areAlike ? [slice] : groupsOf(slice)
@@ -67,21 +72,35 @@ export function queriesOf(
     }
     const full = columnCount > maxFullSliceColumns ? [] : chunksOf(group, [fullSliceRows], columnCount, free)
     const rest = group.slice(full.length * fullSliceRows)
-    return [...full.map((chunk) => asNumbers(chunk, set, textOf)), ...asJson(rest, set, textOf, maxWeight)]
+    const queries = full.map((chunk) => asNumbers(chunk, set, textOf))
+    if (rest.length === 0) return queries
+    // Where values are limited they travel, and a text of JSON is the smaller one.
+    const isLocal = maxParameters === undefined && maxValueBytes === undefined
+    const pads = ignoresNull && isLocal && columnCount <= maxFullSliceColumns
+    const size = pads ? paddedSizes.find((it) => it >= rest.length) : undefined
+    if (size !== undefined) return [...queries, asNumbers(rest, set, textOf, size)]
+    return [...queries, ...asJson(rest, set, textOf, maxWeight)]
   })
 }
 
 /**
  * Integers as numbers, which SQL turns into integers again: a bigint for each would cost more than all else that is done
  * for it. For rows that fit JSON.
+ *
+ * @param rowCount For so many rows the text is; those that are missing are NULL.
  */
-function asNumbers(chunk: readonly BulkRow[], set: ColumnSet, textOf: TextOf): QueryText {
+function asNumbers(
+  chunk: readonly BulkRow[],
+  set: ColumnSet,
+  textOf: TextOf,
+  rowCount: number = chunk.length,
+): QueryText {
   const { length: columnCount } = set.columns
   const integerColumns = set.columns.map((_, column) =>
     chunk.every(({ cells }) => typeof cells[column] === 'number' || cells[column] === null),
   )
-  const { sql, parameters } = textOf(set, chunk.length, integerColumns)
-  const values = new Array<unknown>(chunk.length * columnCount)
+  const { sql, parameters } = textOf(set, rowCount, integerColumns)
+  const values = new Array<unknown>(rowCount * columnCount).fill(null)
   let isEncoded = parameters.length === 0
   let index = 0
   for (const { cells } of chunk) {
@@ -95,7 +114,6 @@ function asNumbers(chunk: readonly BulkRow[], set: ColumnSet, textOf: TextOf): Q
 }
 
 function asJson(group: readonly BulkRow[], set: ColumnSet, textOf: TextOf, maxWeight: number): QueryText[] {
-  if (group.length === 0) return []
   const { sql, parameters } = textOf(set, 'json')
   return jsonChunksOf(group, maxWeight).map((json) => ({ sql, parameters: [json, ...parameters] }))
 }

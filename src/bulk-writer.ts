@@ -40,8 +40,8 @@ export class BulkWriter {
       duplicates: duplicatesOf(verb),
       integers: this.#pool.integerBinding,
     })
-    const isOrderFree = verb.name === 'update' || verb.name === 'delete'
-    return writeBulk(this.#host, { given, rows, textOf: this.#texts.of(verb), isOrderFree }, options)
+    const createsNone = verb.name === 'update' || verb.name === 'delete'
+    return writeBulk(this.#host, { given, rows, textOf: this.#texts.of(verb), createsNone }, options)
   }
 }
 

@@ -4,6 +4,8 @@
  *
  * @module
  */
+
+import type { BulkRow } from './bulk-cells.ts'
 import { positionsOf, slicesOf } from './bulk-order.ts'
 import { type BulkLimits, queriesOf, type TextOf } from './bulk-queries.ts'
 import type { BulkRows } from './bulk-rows.ts'
@@ -49,8 +51,8 @@ export interface BulkWork {
   readonly given: readonly object[]
   readonly rows: BulkRows
   readonly textOf: TextOf
-  /** Whether no row is created, so that it shows nowhere in which order they were written. */
-  readonly isOrderFree: boolean
+  /** Whether no row is created: it shows nowhere in which order they were written, and a key that is NULL writes nothing. */
+  readonly createsNone: boolean
 }
 
 /**
@@ -78,7 +80,7 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
     if (rows.length === 0) return { changes: 0 }
     if (atomic || host.isOneUnit || rows.length <= sliceRows) {
       return {
-        changes: await host.write(queriesOf(rows, work.textOf, work.rows.areAlike, host.limits), waitNow()),
+        changes: await host.write(queriesFor(host, work, rows), waitNow()),
       }
     }
     return { changes: await writeSlices(host, work, waitNow) }
@@ -89,7 +91,7 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
 
 async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WriteOptions): Promise<number> {
   const { rows, areAlike } = work.rows
-  const slices = slicesOf(rows, sliceRows, work.isOrderFree && areAlike)
+  const slices = slicesOf(rows, sliceRows, work.createsNone && areAlike)
   let changes = 0
   let isFirst = true
   let number = 0
@@ -97,8 +99,7 @@ async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WriteO
     if (!isFirst) await host.nextTurn()
     isFirst = false
     try {
-      const queries = queriesOf(slice, work.textOf, areAlike, host.limits)
-      changes += await host.write(queries, ofSlice(waitNow(), number++))
+      changes += await host.write(queriesFor(host, work, slice), ofSlice(waitNow(), number++))
     } catch (error) {
       const untried = positionsOf([...slices].flat())
       const failure = { failed: positionsOf(slice), untried, total: work.given.length, changes }
@@ -106,6 +107,10 @@ async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WriteO
     }
   }
   return changes
+}
+
+function queriesFor(host: BulkHost, work: BulkWork, rows: readonly BulkRow[]): QueryText[] {
+  return queriesOf(rows, work.textOf, work.rows.areAlike, host.limits, work.createsNone)
 }
 
 /** Each slice is a write of its own, and so is its key. */

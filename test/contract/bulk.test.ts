@@ -88,6 +88,37 @@ const cases: ContractCase[] = [
       expect([lockCycles(), await count()]).toEqual([0, 0])
     },
   },
+  {
+    name: 'C8 an update or delete of any number of rows changes these alone, and no row whose key is NULL',
+    async run({ open }) {
+      const storage = await open()
+      await sql`create table place (id text unique, n integer)`.execute(storage.db)
+      const rows = range(0, 1_100).map((id) => ({ id: `${id}`, n: 0 }))
+      const places = storage.repository('place', { key: 'id' })
+      await places.insertMany(rows)
+      await storage.db
+        .insertInto('place')
+        .values([{ id: null, n: 0 }])
+        .execute()
+      const sumOf = async (): Promise<unknown> =>
+        (await sql`select count(*) as rows, total(n) as total from place`.execute(storage.db)).rows[0]
+      let left = 1_101
+
+      for (const size of [1, 2, 3, 9, 16, 100, 129, 513, 999, 1_100]) {
+        const changed = rows.slice(0, size).map(({ id }) => ({ id, n: size }))
+        expect(await places.updateMany(changed, { atomic: true })).toEqual({ changes: size })
+        expect(await sumOf()).toEqual({ rows: left, total: size * size })
+        await places.updateMany(changed.map(({ id }) => ({ id, n: 0 })))
+      }
+      for (const size of [1, 3, 17, 100, 979]) {
+        const first = 1_101 - left
+        const ids = rows.slice(first, first + size).map(({ id }) => id)
+        expect(await places.deleteMany(ids)).toEqual({ changes: size })
+        left -= size
+        expect(await sumOf()).toEqual({ rows: left, total: 0 })
+      }
+    },
+  },
   ...[false, true].map(
     (isMixed): ContractCase => ({
       name: `C8 a full slice${isMixed ? ' with a column of integers and text' : ''} stores what one insert a row would, whatever the columns are declared as`,

@@ -4,7 +4,7 @@
  * @module
  */
 import { expect, it } from 'vitest'
-import { queriesOf } from '../../src/bulk-queries.ts'
+import { queriesOf, type TextOf } from '../../src/bulk-queries.ts'
 import { BulkRows } from '../../src/bulk-rows.ts'
 
 function statementsOf(given: readonly object[]): string[] {
@@ -24,6 +24,22 @@ it('queriesOf() binds full slices, and puts any other number of rows into one JS
   expect(statementsOf(rows)).toEqual(['id,value 1000', 'id,value 1000', 'id,value json'])
   expect(statementsOf(rows.slice(0, 1_000))).toEqual(['id,value 1000'])
   expect(statementsOf(rows.slice(0, 999))).toEqual(['id,value json'])
+})
+
+it('queriesOf() fills rows up with NULLs where these write nothing, so that there are few texts', () => {
+  const rules = { table: 't', key: ['id'], required: ['id'], keyIsEnough: true } as const
+  const rows = new BulkRows({ ...rules, duplicates: 'apart', integers: 'integer' })
+  for (let id = 0; id < 5; id++) rows.add({ id, value: 'x' })
+  const textOf: TextOf = (_, rowCount, integers) => ({ sql: `${rowCount} ${integers}`, parameters: [] })
+
+  const [query] = queriesOf(rows.rows, textOf, true, {}, true)
+  const values = rows.rows.flatMap(({ cells }) => cells)
+  expect(query).toEqual({
+    sql: '8 true,false',
+    parameters: [...values, ...new Array(6).fill(null)],
+    isEncoded: true,
+  })
+  expect(queriesOf(rows.rows, textOf, true, { maxParameters: 100 }, true)[0]?.sql).toBe('json undefined')
 })
 
 it('queriesOf() puts a full slice of many columns into JSON: as parameters it would be a big program', () => {
