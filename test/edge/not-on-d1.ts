@@ -15,6 +15,7 @@ const reasons: readonly (readonly [title: RegExp, reason: string])[] = [
   [/^Batches: C6 an error in the middle/, bundled],
   [/^Prepared queries: prepare\(\) throws at once/, bundled],
   [/^Bulk writes: C8 a bulk write stores every value/, bigints],
+  [/^Bulk writes: C8 a full slice/, reals],
   [/^Bulk writes: C8 integerBinding 'driver' binds in bulk/, bigints],
   [/^Bulk writes: C8 keys of every type/, bigints],
   [/^Prepared queries: C8 prepare\(\) stores every value/, bigints],
