@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { checkpointerPragmas } from '../src/connection-init.ts'
+import { checkpointerPragmas } from '../src/checkpointer-pragmas.ts'
 import type { CheckpointResult, CheckpointWorker } from '../src/connector.ts'
 import { toCheckpointResult } from '../src/wal-gauge.ts'
 import type { CheckpointDriver } from './_checkpoint-script.ts'

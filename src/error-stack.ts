@@ -21,10 +21,10 @@ export function withoutStack<T>(attempt: () => T): T {
 /** An error of a queued write is born in a later turn, without the frames of its caller; success pays nothing for this. */
 export function withCallerStack(error: unknown): unknown {
   if (!(error instanceof Error) || Object.isFrozen(error)) return error
-  // Of every promise that was awaited in a later turn, Node shows one and the same frame of its own.
+  // Of every promise that was awaited in a later turn, Node shows one and the same frame of its own, and Deno three.
   const frames = deepStack()
     ?.split('\n')
-    .filter((frame) => !frame.includes('processTicksAndRejections'))
+    .filter((frame) => !/processTicksAndRejections|\(ext:core\//.test(frame))
   const [caller, ...callers] = frames?.slice(4) ?? []
   // Seen already when a connection noted it: it lies deeper on the way back.
   if (caller === undefined || error.stack?.includes(caller)) return error
