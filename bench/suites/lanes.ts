@@ -90,7 +90,7 @@ function note({ calledAtMs, lockWaitsMs, slicesMs }: Measured, hold: Hold): void
       const number = Number(statement.parameters[0])
       lockWaitsMs.push(startedAtMs - (calledAtMs.get(number) ?? Number.NaN))
       calledAtMs.delete(number)
-    } else if (statement.sql.includes('json_each')) {
+    } else if (statement.sql.startsWith('update "session"')) {
       slicesMs.push(hold.endedAtMs - hold.startedAtMs)
     }
   }
