@@ -7,6 +7,7 @@
  */
 import type { StatementResult } from './connector.ts'
 import { ConfigError, ConstraintError, SqliteError } from './errors.ts'
+import type { Lane } from './lanes.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
 import { type RoutedStatement, toStatement } from './statement.ts'
@@ -29,7 +30,10 @@ const createLedger: readonly string[] = [
 const forgetExpired = `delete from ${ledgerTable} where expires_at <= ${nowMs}`
 const enter = `insert into ${ledgerTable} (id, expires_at) values (?, ${nowMs} + ?)`
 
-const ready = new WeakMap<ConnectionPool, Promise<unknown>>()
+/** Who makes the tables, by the lane that it waits in: what enters that lane later comes after it. */
+type Making = Map<Lane, Promise<unknown>>
+const makingOf = new WeakMap<ConnectionPool, Making>()
+const made = new WeakSet<ConnectionPool>()
 
 /**
  * Writes statements through the queue, once, however often it is called with this key.
@@ -47,7 +51,7 @@ export async function writeOnce(
   checkKey(idempotencyKey)
   checkTtl(idempotencyTtlMs)
   // Both enter the queue in this turn: a storage that closes in the next one still takes the second.
-  const preparing = prepareLedger(pool, wait)
+  const making = makeLedger(pool, wait)
   const entry = [plain(forgetExpired), plain(enter, [idempotencyKey, idempotencyTtlMs])]
   try {
     const results = await pool.queue.write(wait, [...entry, ...statements], { isRepeatable: true })
@@ -55,22 +59,27 @@ export async function writeOnce(
   } catch (error) {
     if (error instanceof ConstraintError && error.message.includes(refusal)) return undefined
     // Without its table the batch is refused; why there is none is what counts.
-    if (error instanceof SqliteError && error.message.includes(ledgerTable)) await preparing
+    if (error instanceof SqliteError && error.message.includes(ledgerTable)) await making
     throw error
   }
 }
 
-/** Once for each storage; what it does can be done again. */
-function prepareLedger(pool: ConnectionPool, wait: LockWait): Promise<unknown> {
-  let preparing = ready.get(pool)
-  if (preparing === undefined) {
-    const statements = createLedger.map((sql) => plain(sql))
-    preparing = pool.queue.write(wait, statements, { isRepeatable: true })
-    // Its failure is of interest to those only who cannot do without.
-    preparing.catch(() => ready.delete(pool))
-    ready.set(pool, preparing)
-  }
-  return preparing
+/** Once for each storage, or once for each lane that asks meanwhile: what it does can be done again. */
+function makeLedger(pool: ConnectionPool, wait: LockWait): Promise<unknown> | undefined {
+  if (made.has(pool)) return undefined
+  const lanes: Making = makingOf.get(pool) ?? new Map()
+  makingOf.set(pool, lanes)
+  const known = lanes.get(wait.lane)
+  if (known !== undefined) return known
+  const statements = createLedger.map((sql) => plain(sql))
+  const making = pool.queue.write(wait, statements, { isRepeatable: true })
+  lanes.set(wait.lane, making)
+  // Its failure is of interest to those only who cannot do without.
+  making.then(
+    () => made.add(pool),
+    () => lanes.delete(wait.lane),
+  )
+  return making
 }
 
 function plain(sql: string, parameters: readonly unknown[] = []): RoutedStatement {

@@ -41,6 +41,30 @@ function readOnly({ db }: Storage<AnyDatabase>): Promise<number> {
 
 describeContract('close races', [
   {
+    name: 'C7 C15 first batches with idempotency keys in all lanes, while a transaction has the writer',
+    async run({ open }) {
+      const storage = await open()
+      await createNotes(storage.db)
+      const began = Promise.withResolvers<void>()
+      const written = storage.write(async (trx) => {
+        await addNote(trx, 'transaction')
+        began.resolve()
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      })
+      await began.promise
+      // The later one goes first.
+      const batches = (['background', 'normal', 'control'] as const).map((lane) =>
+        storage.batch([storage.db.insertInto('note').values({ text: lane })], { idempotencyKey: lane, lane }),
+      )
+
+      expect(await storage.close()).toEqual(nothingLost)
+
+      await Promise.all([written, ...batches])
+      await using reopened = await open()
+      expect(await notes(reopened.db)).toEqual(['transaction', 'control', 'normal', 'background'])
+    },
+  },
+  {
     name: 'C15 close() right after the first batch with an idempotency key, while a transaction has the writer',
     async run({ open }) {
       const storage = await open()
