@@ -209,10 +209,12 @@ export class ConnectionPool {
 
   #letGo(error: UnbusyError): void {
     this.checkpoints?.stop()
-    this.#lettingGo = this.readers
-      .close(error)
-      .then(() => letGo(this.connector, this.clock, this.#writer))
-      .catch(() => {})
+    const letGoOfAll = async (): Promise<void> => {
+      await this.readers.close(error)
+      await this.checkpoints?.close()
+      await letGo(this.connector, this.clock, this.#writer)
+    }
+    this.#lettingGo = letGoOfAll().catch(() => {})
   }
 }
 

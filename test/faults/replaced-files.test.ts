@@ -187,6 +187,26 @@ const others: readonly ContractCase[] = [
     },
   },
   {
+    name: 'what was acknowledged gets into the database before close(), though a worker has it open too',
+    not: { libsql: 'it has no worker, and closes when its statements are garbage' },
+    async run({ open, path }) {
+      const storage = await open({ clock: impatient, checkpointWalBytes: 65_536 })
+      await createNotes(storage)
+      await until(async () => {
+        await sql`insert into note (text) values (hex(zeroblob(5000)))`.execute(storage.db)
+        return storage.stats().wal.lastCheckpoint !== undefined
+      })
+      await sql`insert into note (text) values ('last')`.execute(storage.db)
+      unlinkSync(`${path}-wal`)
+      unlinkSync(`${path}-shm`)
+      expect((await writeAll(storage)).acknowledged).toBe(0)
+      await new Promise((resolve) => setTimeout(resolve, 500))
+
+      const counts = "select count(*) as n, sum(text = 'last') as last from note"
+      expect(await stranger(path, counts)).toMatchObject([{ last: 1 }])
+    },
+  },
+  {
     name: 'nothing is noticed where nothing is lost: other files come and go, checkpoints, other journal modes',
     async run(context) {
       // Without a read: SQLite leaves WAL mode only where nobody else has the file open.
