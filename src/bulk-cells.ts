@@ -3,14 +3,8 @@
  *
  * @module
  */
+import type { ColumnSet } from './bulk-columns.ts'
 import { encodeValue, type IntegerBinding } from './values.ts'
-
-/** Rows that give the same columns; one statement writes many of them. */
-export interface ColumnSet {
-  readonly columns: readonly string[]
-  /** Where the key is in `columns`; absent when a row leaves it to the database. */
-  readonly keyIndexes?: readonly number[]
-}
 
 /** One row that will be written. */
 export interface BulkRow {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { BulkRow, ColumnSet } from './bulk-cells.ts'
+import type { BulkRow } from './bulk-cells.ts'
+import type { ColumnSet } from './bulk-columns.ts'
 import type { BulkText } from './bulk-sql.ts'
 import type { Capabilities } from './connector.ts'
 import type { QueryText } from './statement.ts'

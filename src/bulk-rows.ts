@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type BulkRow, type ColumnSet, haveSameKey, setCell } from './bulk-cells.ts'
+import { type BulkRow, haveSameKey, setCell } from './bulk-cells.ts'
+import type { ColumnSets } from './bulk-columns.ts'
 import { InvalidStatementError } from './errors.ts'
 import type { IntegerBinding } from './values.ts'
 
@@ -19,8 +20,7 @@ export type Duplicates = 'replace' | 'overwrite' | 'in-order' | 'apart'
 export interface RowRules {
   readonly table: string
   readonly key: readonly string[]
-  /** Columns that no row may leave out. */
-  readonly required: readonly string[]
+  readonly columns: ColumnSets
   /** Whether a row that has nothing but its key says anything. */
   readonly keyIsEnough: boolean
   readonly duplicates: Duplicates
@@ -31,10 +31,7 @@ export interface RowRules {
 export class BulkRows {
   readonly rows: BulkRow[] = []
   readonly #rules: RowRules
-  readonly #sets = new Map<string, ColumnSet>()
   readonly #lastOfKey = new Map<string, BulkRow>()
-  /** That of the row before: rows of one call mostly have the same columns in the same order. */
-  #set: ColumnSet | undefined
   #count = 0
   #areAlike = true
 
@@ -48,7 +45,7 @@ export class BulkRows {
   }
 
   /**
-   * Adds the caller's next row. As in Kysely, a column that is `undefined` counts as absent.
+   * Adds the caller's next row.
    *
    * @throws {InvalidStatementError} If the row has no key, or a value that SQLite cannot hold.
    */
@@ -70,12 +67,8 @@ export class BulkRows {
   }
 
   #read(given: object, index: number): BulkRow {
-    const values = given as Record<string, unknown>
-    const names = Object.keys(given)
-    const set = this.#hasColumnsOfLast(values, names)
-      ? (this.#set as ColumnSet)
-      : this.#setOf(values, names, index)
-    this.#set = set
+    const values = given as Readonly<Record<string, unknown>>
+    const set = this.#rules.columns.of(values, index)
     const { columns } = set
     const { integers } = this.#rules
     // Of the right length from the start: an array that grows takes space for 17.
@@ -84,31 +77,6 @@ export class BulkRows {
     for (let cell = 0; cell < columns.length; cell++)
       setCell(row, cell, values[columns[cell] as string], integers)
     return row
-  }
-
-  #hasColumnsOfLast(values: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
-    const columns = this.#set?.columns
-    if (columns?.length !== names.length) return false
-    for (let index = 0; index < names.length; index++) {
-      const name = names[index] as string
-      if (name !== columns[index] || values[name] === undefined) return false
-    }
-    return true
-  }
-
-  #setOf(values: Readonly<Record<string, unknown>>, names: readonly string[], index: number): ColumnSet {
-    const columns = names.filter((column) => values[column] !== undefined)
-    const name = JSON.stringify([...columns].sort())
-    const known = this.#sets.get(name)
-    if (known !== undefined) return known
-    const { key, required } = this.#rules
-    const missing = required.find((column) => !columns.includes(column))
-    if (missing !== undefined) throw this.#refused(index, `its column ${missing} is undefined`)
-    if (columns.length === 0) throw this.#refused(index, 'it has no columns')
-    const keyIndexes = key.map((column) => columns.indexOf(column))
-    const set: ColumnSet = keyIndexes.includes(-1) ? { columns } : { columns, keyIndexes }
-    this.#sets.set(name, set)
-    return set
   }
 
   /** The key as text. Texts that differ in case alone share it, as the column may be NOCASE. */

@@ -3,44 +3,67 @@
  *
  * @module
  */
+import { type ColumnSet, ColumnSets } from './bulk-columns.ts'
 import type { TextOf } from './bulk-queries.ts'
-import { type BulkTable, type BulkText, type BulkVerb, bulkText } from './bulk-sql.ts'
+import { type BulkTable, type BulkText, type BulkVerb, bulkText, requiredBy } from './bulk-sql.ts'
 
-/** More texts than a program has; one that makes up sets of columns must not fill the memory. */
-const maxTexts = 512
+/** More than a program has; one that makes up verbs, sets of columns or mixtures of types must not fill the memory. */
+const maxVerbs = 64
+const maxSets = 512
+const maxTextsOfSet = 64
+
+/** What is kept of one verb. */
+export interface VerbTexts {
+  readonly columns: ColumnSets
+  readonly textOf: TextOf
+}
 
 /** Keeps compiled statements. */
 export class BulkTexts {
   readonly #table: BulkTable
-  readonly #texts = new Map<string, BulkText>()
+  readonly #verbs = new Map<string, VerbTexts>()
 
   constructor(table: BulkTable) {
     this.#table = table
   }
 
-  /** The texts of one verb. */
-  of(verb: BulkVerb): TextOf {
-    const verbName = nameOf(verb)
-    return (set, rowCount, integerColumns) => {
-      const make = (): BulkText => bulkText(this.#table, verb, set.columns, rowCount, integerColumns)
-      // A condition of the caller's may have other parameters the next time.
-      return verbName === undefined
-        ? make()
-        : this.#remember(`${rowCount} ${verbName} ${set.columns.join()} ${integerColumns}`, make)
-    }
-  }
-
-  #remember(name: string, make: () => BulkText): BulkText {
-    const known = this.#texts.get(name)
-    if (known !== undefined) return known
-    const text = make()
-    if (this.#texts.size >= maxTexts) this.#texts.clear()
-    this.#texts.set(name, text)
-    return text
+  /** The columns and texts of one verb. */
+  of(verb: BulkVerb): VerbTexts {
+    const name = nameOf(verb)
+    const known = name === undefined ? undefined : this.#verbs.get(name)
+    if (known !== undefined && known.columns.size <= maxSets) return known
+    const made = textsOf(this.#table, verb)
+    if (name === undefined) return made
+    if (this.#verbs.size >= maxVerbs) this.#verbs.clear()
+    this.#verbs.set(name, made)
+    return made
   }
 }
 
-/** Tells two verbs apart; undefined if that cannot be told. */
+function textsOf(table: BulkTable, verb: BulkVerb): VerbTexts {
+  const { name, key } = table
+  const textsOfSet = new WeakMap<ColumnSet, Map<string, BulkText>>()
+  return {
+    columns: new ColumnSets({ table: name, key, required: requiredBy(verb, key) }),
+    textOf(set, rowCount, integerColumns) {
+      let texts = textsOfSet.get(set)
+      if (texts === undefined || texts.size >= maxTextsOfSet) {
+        texts = new Map()
+        textsOfSet.set(set, texts)
+      }
+      const shape = `${rowCount} ${integerColumns}`
+      const known = texts.get(shape)
+      if (known !== undefined) return known
+      const text = bulkText(table, verb, set.columns, rowCount, integerColumns)
+      texts.set(shape, text)
+      return text
+    },
+  }
+}
+
+/** Tells two verbs apart; undefined for one with a condition of the caller's, which may have other parameters next time. */
 function nameOf(verb: BulkVerb): string | undefined {
-  return 'only' in verb && verb.only.where !== undefined ? undefined : JSON.stringify(verb)
+  if ('only' in verb && verb.only.where !== undefined) return undefined
+  // The one of every flush, which has no time for JSON.
+  return verb.name === 'update' && verb.only.onlyIfGreater === undefined ? 'update' : JSON.stringify(verb)
 }

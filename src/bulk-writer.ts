@@ -7,7 +7,7 @@
 import { type BulkHost, type BulkOptions, type BulkResult, writeBulk } from './bulk.ts'
 import { type AnyTransaction, queueHost, transactionHost } from './bulk-host.ts'
 import { BulkRows, type Duplicates } from './bulk-rows.ts'
-import { type BulkTable, type BulkVerb, type Condition, requiredBy } from './bulk-sql.ts'
+import type { BulkTable, BulkVerb, Condition } from './bulk-sql.ts'
 import { BulkTexts } from './bulk-texts.ts'
 import type { ConnectionPool } from './pool.ts'
 
@@ -32,16 +32,17 @@ export class BulkWriter {
 
   write(given: readonly object[], verb: BulkVerb, options: BulkOptions): Promise<BulkResult> {
     const { name, key } = this.#table
+    const { columns, textOf } = this.#texts.of(verb)
     const rows = new BulkRows({
       table: name,
       key,
-      required: requiredBy(verb, key),
+      columns,
       keyIsEnough: verb.name !== 'update',
       duplicates: duplicatesOf(verb),
       integers: this.#pool.integerBinding,
     })
     const createsNone = verb.name === 'update' || verb.name === 'delete'
-    return writeBulk(this.#host, { given, rows, textOf: this.#texts.of(verb), createsNone }, options)
+    return writeBulk(this.#host, { given, rows, textOf, createsNone }, options)
   }
 }
 

@@ -4,12 +4,18 @@
  * @module
  */
 import { expect, it } from 'vitest'
+import { ColumnSets } from '../../src/bulk-columns.ts'
 import { queriesOf, type TextOf } from '../../src/bulk-queries.ts'
 import { BulkRows } from '../../src/bulk-rows.ts'
 
+function newRows(): BulkRows {
+  const rules = { table: 't', key: ['id'], required: ['id'] } as const
+  const columns = new ColumnSets(rules)
+  return new BulkRows({ ...rules, columns, keyIsEnough: true, duplicates: 'apart', integers: 'integer' })
+}
+
 function statementsOf(given: readonly object[]): string[] {
-  const rules = { table: 't', key: ['id'], required: ['id'], keyIsEnough: true } as const
-  const rows = new BulkRows({ ...rules, duplicates: 'apart', integers: 'integer' })
+  const rows = newRows()
   for (const row of given) rows.add(row)
   const queries = queriesOf(rows.rows, ({ columns }, rowCount) => ({
     sql: `${columns.join()} ${rowCount}`,
@@ -27,8 +33,7 @@ it('queriesOf() binds full slices, and puts any other number of rows into one JS
 })
 
 it('queriesOf() fills rows up with NULLs where these write nothing, so that there are few texts', () => {
-  const rules = { table: 't', key: ['id'], required: ['id'], keyIsEnough: true } as const
-  const rows = new BulkRows({ ...rules, duplicates: 'apart', integers: 'integer' })
+  const rows = newRows()
   for (let id = 0; id < 5; id++) rows.add({ id, value: 'x' })
   const textOf: TextOf = (_, rowCount, integers) => ({ sql: `${rowCount} ${integers}`, parameters: [] })
 
