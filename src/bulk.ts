@@ -78,20 +78,19 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
     }
     const { rows } = work.rows
     if (rows.length === 0) return { changes: 0 }
-    if (atomic || host.isOneUnit || rows.length <= sliceRows) {
-      return {
-        changes: await host.write(queriesFor(host, work, rows), waitNow()),
-      }
-    }
-    return { changes: await writeSlices(host, work, waitNow) }
+    if (rows.length <= sliceRows)
+      return { changes: await host.write(queriesFor(host, work, rows), waitNow()) }
+    if (!atomic && !host.isOneUnit) return { changes: await writeSlices(host, work, waitNow) }
+    // In the order of slices too: each statement of a transaction keeps a copy of all pages that it changes.
+    const ordered = [...slicesFor(work)].flat()
+    return { changes: await host.write(queriesFor(host, work, ordered), waitNow()) }
   } catch (error) {
     throw withCallerStack(error)
   }
 }
 
 async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WriteOptions): Promise<number> {
-  const { rows, areAlike } = work.rows
-  const slices = slicesOf(rows, sliceRows, work.createsNone && areAlike)
+  const slices = slicesFor(work)
   let changes = 0
   let isFirst = true
   let number = 0
@@ -107,6 +106,10 @@ async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WriteO
     }
   }
   return changes
+}
+
+function slicesFor({ rows, createsNone }: BulkWork): Generator<readonly BulkRow[], void> {
+  return slicesOf(rows.rows, sliceRows, createsNone && rows.areAlike)
 }
 
 function queriesFor(host: BulkHost, work: BulkWork, rows: readonly BulkRow[]): QueryText[] {
