@@ -71,9 +71,9 @@ export class Lanes<Unit extends LaneUnit> {
     }
   }
 
-  /** To be told of each unit that was taken: it was the first of its lane. */
+  /** To be told of each unit that is taken, while it still waits: it is the first of its lane that does. */
   took(unit: Unit): void {
-    this.#fifos[unit.lane].shift()
+    this.#fifos[unit.lane].took()
   }
 
   /** To be told of each unit that was taken out of turn, wherever in its lane it is. */
@@ -102,14 +102,15 @@ class Fifo<Unit extends LaneUnit> {
       const unit = this.#units[this.#head]
       if (unit?.isWaiting) return unit
       this.#skipped--
-      this.shift()
+      this.#shift()
     }
     return undefined
   }
 
-  shift(): void {
-    this.#units[this.#head++] = undefined
-    if (this.#head * 2 > this.#units.length) this.#compact()
+  /** Takes the first, past those that were given up before it. */
+  took(): void {
+    this.peek()
+    this.#shift()
   }
 
   /** Once most of the lane is units that were given up, they are let go: all they hold on to would stay in memory. */
@@ -120,6 +121,11 @@ class Fifo<Unit extends LaneUnit> {
 
   *[Symbol.iterator](): Generator<Unit, void, undefined> {
     for (const unit of this.#units.slice(this.#head)) if (unit?.isWaiting) yield unit
+  }
+
+  #shift(): void {
+    this.#units[this.#head++] = undefined
+    if (this.#head * 2 > this.#units.length) this.#compact()
   }
 
   /** Costs as much as half the units that came since the last time. */

@@ -66,8 +66,8 @@ export interface LockWait {
   readonly hadItsTurn?: boolean
   /** What the last attempt met, if it met a busy lock. */
   busyError?: unknown
-  /** It had its budget a second time already. */
-  readonly isRestarted?: boolean
+  /** The wait whose budget this one has a second time. */
+  readonly restartOf?: LockWait
   /** Set when the storage gives the wait up at close: it ends with this error before the next attempt. */
   abandonedBy?: unknown
 }
@@ -96,7 +96,7 @@ export function startLockWait(
  * oftener: a budget that was restarted stays as it is.
  */
 export function restartLockWait(wait: LockWait, startedAtMs: number = wait.clock.now()): LockWait {
-  if (wait.isRestarted) return wait
+  if (wait.restartOf !== undefined) return wait
   const { clock, lane } = wait
   return {
     clock,
@@ -105,10 +105,7 @@ export function restartLockWait(wait: LockWait, startedAtMs: number = wait.clock
     lane,
     attempts: 0,
     triesInARow: 0,
-    isRestarted: true,
-    get abandonedBy() {
-      return wait.abandonedBy
-    },
+    restartOf: wait,
   }
 }
 
@@ -126,7 +123,8 @@ export async function waitForLock<T>(
 ): Promise<T> {
   while (true) {
     wait.signal?.throwIfAborted()
-    if (wait.abandonedBy !== undefined) throw wait.abandonedBy
+    const { abandonedBy } = wait.restartOf ?? wait
+    if (abandonedBy !== undefined) throw abandonedBy
     wait.attempts++
     try {
       const result = await attempt()

@@ -114,10 +114,8 @@ export class WaitingUnits {
   /** Takes a unit out, as its turn has come. */
   take(unit: WriteUnit): void {
     unit.isTried = false
-    // Those that were given up before it are passed over: it is the first of its lane.
-    this.#lanes.peek()
-    this.#leave(unit)
     this.#lanes.took(unit)
+    this.#leave(unit)
   }
 
   /** Rejects a unit before its turn. One that is being tried may yet come through: that shows when the try is over. */

@@ -28,8 +28,8 @@ function lanesOf(...units: readonly Unit[]): Lanes<Unit> {
 function drain(lanes: Lanes<Unit>): string[] {
   const names: string[] = []
   for (let next = lanes.peek(); next !== undefined; next = lanes.peek()) {
-    next.isWaiting = false
     lanes.took(next)
+    next.isWaiting = false
     names.push(next.name)
   }
   return names
@@ -106,8 +106,8 @@ describe('Lanes', () => {
             const first = lanes.peek()
             expect(first).toBe(model.toSorted(byRank)[0])
             if (first === undefined) continue
-            first.isWaiting = false
             lanes.took(first)
+            first.isWaiting = false
             model.splice(model.indexOf(first), 1)
           } else if (model.length > 0) {
             const [gone] = model.splice(Math.floor(random() * model.length), 1) as [Unit]
