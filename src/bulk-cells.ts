@@ -59,6 +59,9 @@ export function haveSameKey(one: BulkRow, other: BulkRow): boolean {
   return (one.set.keyIndexes ?? []).every((index, part) => {
     const cell = one.cells[index]
     const otherCell = other.cells[otherIndexes[part] as number]
-    return cell instanceof Uint8Array ? String(cell) === String(otherCell) : cell === otherCell
+    // A blob of one byte is no number, although it reads like one.
+    if (cell instanceof Uint8Array && otherCell instanceof Uint8Array)
+      return String(cell) === String(otherCell)
+    return cell === otherCell
   })
 }

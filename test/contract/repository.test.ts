@@ -125,6 +125,20 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'Repository.upsertMany() takes a blob for no number or text that reads like it',
+    async run({ open }) {
+      const storage = await open()
+      await sql`create table thing (id primary key, n integer)`.execute(storage.db)
+      const ids = [new Uint8Array([5]), 5, new Uint8Array([1, 2]), '1,2']
+
+      await storage.repository('thing', { key: 'id' }).upsertMany(ids.map((id, n) => ({ id, n })))
+
+      expect(await storage.db.selectFrom('thing').selectAll().orderBy('n').execute()).toEqual(
+        ids.map((id, n) => ({ id, n })),
+      )
+    },
+  },
+  {
     name: 'Repository.insertMany() leaves a key to the database that a row does not have',
     async run({ open }) {
       const storage = await open()
