@@ -79,7 +79,10 @@ export class BulkRows {
     return row
   }
 
-  /** The key as text. Texts that differ in case alone share it, as the column may be NOCASE. */
+  /**
+   * The key as text. Texts that differ in case alone share it, as the column may be NOCASE; not where the last one of a
+   * key is all that is written: one of another case must not come between two that are equal.
+   */
   #identityOf(keyIndexes: readonly number[], cells: readonly unknown[], index: number): string {
     let identity = ''
     for (let part = 0; part < keyIndexes.length; part++) {
@@ -91,7 +94,7 @@ export class BulkRows {
       // No text has U+0000 in it.
       identity += part === 0 ? String(cell) : `\0${cell}`
     }
-    return identity.toLowerCase()
+    return this.#rules.duplicates === 'replace' ? identity : identity.toLowerCase()
   }
 
   /** Whether the later row took the place of the earlier one; if not, it knows now what it follows. */

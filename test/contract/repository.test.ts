@@ -125,6 +125,22 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'Repository.insertMany() tells texts apart that differ in case, where one of another case comes between',
+    async run(context) {
+      const { sessions, rows } = await openPresence(context)
+
+      const result = await sessions.insertMany(['S3', 's3', 'S3'].map((id, active) => ({ id, active })))
+
+      expect(result).toEqual({ changes: 2 })
+      expect((await rows()).map(({ id, active }) => [id, active])).toEqual([
+        ['S3', 2],
+        ['s1', 0],
+        ['s2', 0],
+        ['s3', 1],
+      ])
+    },
+  },
+  {
     name: 'Repository.upsertMany() takes a blob for no number or text that reads like it',
     async run({ open }) {
       const storage = await open()
