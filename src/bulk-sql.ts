@@ -90,7 +90,7 @@ function statementOf(
       return sql`${insert(target, columns, rows)}${conflict}`
     }
     case 'upsert': {
-      const merges = others.flatMap((column) => mergeOf(table, column, verb.merge[column] ?? 'replace') ?? [])
+      const merges = others.flatMap((column) => mergeOf(table, column, ruleOf(verb.merge, column)) ?? [])
       const only = conditions(table, verb.only)
       const where = only.length === 0 ? sql`` : sql` where ${join(only, ' and ')}`
       const action = merges.length === 0 ? sql`nothing` : sql`update set ${list(merges)}${where}`
@@ -129,6 +129,11 @@ function rowsOf(
   })
   const row = `(${columns.map(() => '?').join(', ')})`
   return sql`select ${list(cells)} from (values ${sql.raw(new Array(rowCount).fill(row).join(', '))})`
+}
+
+/** A column may be called `constructor`, which every object has. */
+function ruleOf(merge: Readonly<Record<string, MergeRule>>, column: string): MergeRule {
+  return (Object.hasOwn(merge, column) ? merge[column] : undefined) ?? 'replace'
 }
 
 function mergeOf(table: BulkTable, column: string, rule: MergeRule): RawBuilder<unknown> | undefined {

@@ -155,6 +155,27 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'Repository takes columns that are called as what every object has',
+    async run({ open }) {
+      const storage = await open()
+      await sql`create table race (id integer primary key, constructor text, "__proto__" text)`.execute(
+        storage.db,
+      )
+      const races = storage.repository('race', { key: 'id' })
+      const rowOf = (id: number, name: string): AnyDatabase =>
+        JSON.parse(`{ "id": ${id}, "constructor": "${name}", "__proto__": "${name}" }`)
+
+      await races.upsertMany([rowOf(1, 'one'), rowOf(2, 'two')])
+      await races.upsertMany([rowOf(1, 'three')])
+      await races.updateMany([rowOf(2, 'four')])
+
+      const rows = await sql`select constructor as c, "__proto__" as p from race order by id`.execute(
+        storage.db,
+      )
+      expect(rows.rows).toEqual(['three', 'four'].map((name) => ({ c: name, p: name })))
+    },
+  },
+  {
     name: 'Repository.insertMany() leaves a key to the database that a row does not have',
     async run({ open }) {
       const storage = await open()
