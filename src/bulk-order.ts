@@ -4,6 +4,14 @@
  * @module
  */
 import type { BulkRow } from './bulk-cells.ts'
+import type { ColumnSet } from './bulk-columns.ts'
+
+/**
+ * `given`: as they came, where the database makes their keys: these tell the order. `grouped`: those of the same columns
+ * together, and those of a key one after the other. `free`: no row is created, so it shows nowhere in which order they
+ * were written, and a key that is NULL writes nothing.
+ */
+export type BulkOrder = 'given' | 'grouped' | 'free'
 
 /** Rows that are put in order together: a few milliseconds of work, between two slices. */
 const windowSlices = 10
@@ -64,6 +72,38 @@ function placeOf(text: string, start: number): number {
   for (let index = start; index < start + 4; index++)
     place = place * 256 + (index < text.length ? Math.min(text.charCodeAt(index), 255) : 0)
   return place
+}
+
+/** Rows of the same columns, and none of a key twice where that matters, in an order that keeps what follows behind. */
+export function groupsOf(slice: readonly BulkRow[], order: BulkOrder): (readonly BulkRow[])[] {
+  const [first] = slice
+  if (slice.every(({ set, follows }) => set === first?.set && follows === undefined)) return [slice]
+  if (order === 'given' && slice.some(({ set }) => set.keyIndexes === undefined)) return runsOf(slice)
+  const waves: Map<ColumnSet, BulkRow[]>[] = []
+  const waveOf = new Map<BulkRow, number>()
+  for (const row of slice) {
+    // What it follows may be in an earlier slice.
+    const before = row.follows === undefined ? undefined : waveOf.get(row.follows)
+    const number = before === undefined ? 0 : before + (row.isApart === true ? 1 : 0)
+    waveOf.set(row, number)
+    const wave = waves[number] ?? new Map<ColumnSet, BulkRow[]>()
+    waves[number] = wave
+    const group = wave.get(row.set)
+    if (group === undefined) wave.set(row.set, [row])
+    else group.push(row)
+  }
+  return waves.flatMap((wave) => [...wave.values()])
+}
+
+/** Rows that stand together and have the same columns. */
+function runsOf(slice: readonly BulkRow[]): BulkRow[][] {
+  const runs: BulkRow[][] = []
+  for (const row of slice) {
+    const run = runs.at(-1)
+    if (run?.[0]?.set === row.set) run.push(row)
+    else runs.push([row])
+  }
+  return runs
 }
 
 /** The caller's rows, ascending; with those that a later row of the same key replaced. */

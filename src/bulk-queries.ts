@@ -6,6 +6,7 @@
  */
 import type { BulkRow } from './bulk-cells.ts'
 import type { ColumnSet } from './bulk-columns.ts'
+import { type BulkOrder, groupsOf } from './bulk-order.ts'
 import type { BulkText } from './bulk-sql.ts'
 import type { Capabilities } from './connector.ts'
 import type { QueryText } from './statement.ts'
@@ -45,17 +46,16 @@ export type TextOf = (
  * One statement for the rows of the same columns, mostly; several when rows of one key must not meet in one.
  *
  * @param areAlike Whether it is known of the rows that they need no second look.
- * @param ignoresNull Whether a row whose key is NULL would write nothing.
  */
 export function queriesOf(
   slice: readonly BulkRow[],
   textOf: TextOf,
   areAlike = false,
   { maxParameters, maxValueBytes }: BulkLimits = {},
-  ignoresNull = false,
+  order: BulkOrder = 'grouped',
 ): QueryText[] {
   const maxWeight = maxValueBytes === undefined ? maxJsonWeight : maxValueBytes / bytesOfWeight
-  const groups = areAlike ? [slice] : groupsOf(slice)
+  const groups = areAlike ? [slice] : groupsOf(slice, order)
   return groups.flatMap((group) => {
     const { set } = group[0] as BulkRow
     const { length: columnCount } = set.columns
@@ -77,7 +77,7 @@ export function queriesOf(
     if (rest.length === 0) return queries
     // Where values are limited they travel, and a text of JSON is the smaller one.
     const isLocal = maxParameters === undefined && maxValueBytes === undefined
-    const pads = ignoresNull && isLocal && columnCount <= maxFullSliceColumns
+    const pads = order === 'free' && isLocal && columnCount <= maxFullSliceColumns
     const size = pads ? paddedSizes.find((it) => it >= rest.length) : undefined
     if (size !== undefined) return [...queries, asNumbers(rest, set, textOf, size)]
     return [...queries, ...asJson(rest, set, textOf, maxWeight)]
@@ -117,26 +117,6 @@ function asNumbers(
 function asJson(group: readonly BulkRow[], set: ColumnSet, textOf: TextOf, maxWeight: number): QueryText[] {
   const { sql, parameters } = textOf(set, 'json')
   return jsonChunksOf(group, maxWeight).map((json) => ({ sql, parameters: [json, ...parameters] }))
-}
-
-/** Rows of the same columns, and none of a key twice where that matters, in an order that keeps what follows behind. */
-function groupsOf(slice: readonly BulkRow[]): (readonly BulkRow[])[] {
-  const [first] = slice
-  if (slice.every(({ set, follows }) => set === first?.set && follows === undefined)) return [slice]
-  const waves: Map<ColumnSet, BulkRow[]>[] = []
-  const waveOf = new Map<BulkRow, number>()
-  for (const row of slice) {
-    // What it follows may be in an earlier slice.
-    const before = row.follows === undefined ? undefined : waveOf.get(row.follows)
-    const number = before === undefined ? 0 : before + (row.isApart === true ? 1 : 0)
-    waveOf.set(row, number)
-    const wave = waves[number] ?? new Map<ColumnSet, BulkRow[]>()
-    waves[number] = wave
-    const group = wave.get(row.set)
-    if (group === undefined) wave.set(row.set, [row])
-    else group.push(row)
-  }
-  return waves.flatMap((wave) => [...wave.values()])
 }
 
 /** One text, mostly: strings have a greatest length, in JavaScript and in SQLite. */

@@ -6,6 +6,7 @@
  */
 import { type BulkHost, type BulkOptions, type BulkResult, writeBulk } from './bulk.ts'
 import { type AnyTransaction, queueHost, transactionHost } from './bulk-host.ts'
+import type { BulkOrder } from './bulk-order.ts'
 import { BulkRows, type Duplicates } from './bulk-rows.ts'
 import type { BulkTable, BulkVerb, Condition } from './bulk-sql.ts'
 import { BulkTexts } from './bulk-texts.ts'
@@ -41,9 +42,15 @@ export class BulkWriter {
       duplicates: duplicatesOf(verb),
       integers: this.#pool.integerBinding,
     })
-    const createsNone = verb.name === 'update' || verb.name === 'delete'
-    return writeBulk(this.#host, { given, rows, textOf, createsNone }, options)
+    return writeBulk(this.#host, { given, rows, textOf, order: orders[verb.name] }, options)
   }
+}
+
+const orders: Readonly<Record<BulkVerb['name'], BulkOrder>> = {
+  insert: 'given',
+  upsert: 'grouped',
+  update: 'free',
+  delete: 'free',
 }
 
 function duplicatesOf(verb: BulkVerb): Duplicates {

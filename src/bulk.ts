@@ -6,7 +6,7 @@
  */
 
 import type { BulkRow } from './bulk-cells.ts'
-import { positionsOf, slicesOf } from './bulk-order.ts'
+import { type BulkOrder, positionsOf, slicesOf } from './bulk-order.ts'
 import { type BulkLimits, queriesOf, type TextOf } from './bulk-queries.ts'
 import type { BulkRows } from './bulk-rows.ts'
 import { BulkWriteError, withCallerStack } from './errors.ts'
@@ -51,8 +51,7 @@ export interface BulkWork {
   readonly given: readonly object[]
   readonly rows: BulkRows
   readonly textOf: TextOf
-  /** Whether no row is created: it shows nowhere in which order they were written, and a key that is NULL writes nothing. */
-  readonly createsNone: boolean
+  readonly order: BulkOrder
 }
 
 /**
@@ -108,12 +107,12 @@ async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WriteO
   return changes
 }
 
-function slicesFor({ rows, createsNone }: BulkWork): Generator<readonly BulkRow[], void> {
-  return slicesOf(rows.rows, sliceRows, createsNone && rows.areAlike)
+function slicesFor({ rows, order }: BulkWork): Generator<readonly BulkRow[], void> {
+  return slicesOf(rows.rows, sliceRows, order === 'free' && rows.areAlike)
 }
 
 function queriesFor(host: BulkHost, work: BulkWork, rows: readonly BulkRow[]): QueryText[] {
-  return queriesOf(rows, work.textOf, work.rows.areAlike, host.limits, work.createsNone)
+  return queriesOf(rows, work.textOf, work.rows.areAlike, host.limits, work.order)
 }
 
 /** Each slice is a write of its own, and so is its key. */

@@ -155,6 +155,28 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'Repository.insertMany() stores rows in their order where the database makes their keys',
+    async run({ open }) {
+      const storage = await open()
+      await sql`create table event (id integer primary key, text text, note text, size real)`.execute(
+        storage.db,
+      )
+      const events = storage.repository('event', { key: 'id' })
+
+      await events.insertMany([
+        { text: 'a' },
+        { text: 'b', note: 'x' },
+        { text: 'c', size: 0.5 },
+        { text: 'd' },
+        { text: 'e' },
+        { note: 'y', text: 'f' },
+      ])
+
+      const rows = await storage.db.selectFrom('event').select(['text', 'note']).orderBy('id').execute()
+      expect(rows.map(({ text, note }) => text + (note ?? ''))).toEqual(['a', 'bx', 'c', 'd', 'e', 'fy'])
+    },
+  },
+  {
     name: 'Repository takes columns that are called as what every object has',
     async run({ open }) {
       const storage = await open()

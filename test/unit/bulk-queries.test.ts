@@ -37,14 +37,14 @@ it('queriesOf() fills rows up with NULLs where these write nothing, so that ther
   for (let id = 0; id < 5; id++) rows.add({ id, value: 'x' })
   const textOf: TextOf = (_, rowCount, integers) => ({ sql: `${rowCount} ${integers}`, parameters: [] })
 
-  const [query] = queriesOf(rows.rows, textOf, true, {}, true)
+  const [query] = queriesOf(rows.rows, textOf, true, {}, 'free')
   const values = rows.rows.flatMap(({ cells }) => cells)
   expect(query).toEqual({
     sql: '8 true,false',
     parameters: [...values, ...new Array(6).fill(null)],
     isEncoded: true,
   })
-  expect(queriesOf(rows.rows, textOf, true, { maxParameters: 100 }, true)[0]?.sql).toBe('json undefined')
+  expect(queriesOf(rows.rows, textOf, true, { maxParameters: 100 }, 'free')[0]?.sql).toBe('json undefined')
 })
 
 it('queriesOf() puts a full slice of many columns into JSON: as parameters it would be a big program', () => {
