@@ -42,7 +42,8 @@ export class BulkWriter {
       duplicates: duplicatesOf(verb),
       integers: this.#pool.integerBinding,
     })
-    return writeBulk(this.#host, { given, rows, textOf, order: orders[verb.name] }, options)
+    // The caller may empty his array while the rows of later slices are still to be read.
+    return writeBulk(this.#host, { given: [...given], rows, textOf, order: orders[verb.name] }, options)
   }
 }
 

@@ -402,6 +402,19 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C5 rows of later slices are written, although the caller empties his array meanwhile',
+    async run(context) {
+      const { items, count } = await openItems(context)
+      const given = numbered(2_001)
+
+      const writing = items.insertMany(given)
+      given.length = 0
+
+      expect(await writing).toEqual({ changes: 2_001 })
+      expect(await count()).toBe(2_001)
+    },
+  },
+  {
     name: 'C3 lockTimeoutMs counts from the call, not from the slice',
     async run(context) {
       let aheadMs = 0
