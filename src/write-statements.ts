@@ -25,6 +25,9 @@ export async function writeStatements(
   const { idempotencyKey, idempotencyTtlMs, ...waitOptions } = options
   const wait = pool.startWait(waitOptions)
   if (idempotencyKey === undefined) return pool.queue.write(wait, statements)
-  const { writeOnce } = ledger.loaded ?? (await ledger.load())
+  const loading = ledger.load()
+  // Its place is before the writes that come next (C5).
+  if (ledger.loaded === undefined) await pool.queue.keepBackUntil(loading)
+  const { writeOnce } = ledger.loaded ?? (await loading)
   return writeOnce(pool, statements, wait, idempotencyKey, idempotencyTtlMs)
 }

@@ -108,6 +108,21 @@ describe('the first use of', () => {
     ])
   })
 
+  it('an idempotency key keeps the place of its batch among the writes of its lane', async () => {
+    const { storage } = await openUnused()
+    const insert = (value: string) => storage.db.insertInto('item').values({ value })
+
+    await Promise.all([
+      storage.batch([insert('first')], { idempotencyKey: 'one' }),
+      insert('second').execute(),
+      storage.batch([insert('third')], { idempotencyKey: 'two' }),
+      insert('fourth').execute(),
+    ])
+
+    const rows = await storage.db.selectFrom('item').select('value').orderBy('id').execute()
+    expect(rows.map(({ value }) => value)).toEqual(['first', 'second', 'third', 'fourth'])
+  })
+
   it('a repository fails with the frames of its caller', async () => {
     const { storage } = await openUnused()
     const items = storage.repository('item', { key: 'id' })
