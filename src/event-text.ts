@@ -10,6 +10,7 @@ import type {
   WalPinnedEvent,
 } from './events.ts'
 import type { PoolOptions } from './pool-options.ts'
+import { report } from './write-behind.ts'
 
 /** Tells events to whom it concerns. */
 export function eventTeller({
@@ -17,11 +18,8 @@ export function eventTeller({
   onWarning = (message) => console.warn(message),
 }: PoolOptions): (event: StorageEvent) => void {
   return (event) => {
-    try {
-      onWarning(describeEvent(event, connector.location), event)
-    } catch {
-      // A logger that fails must not keep a connection from being taken back, nor a WAL from being checkpointed.
-    }
+    // A logger that fails must not keep a connection from being taken back, nor a WAL from being checkpointed.
+    report((it: StorageEvent) => onWarning(describeEvent(it, connector.location), it), event)
   }
 }
 

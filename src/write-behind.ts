@@ -41,9 +41,11 @@ export interface BufferReports<Value> {
 }
 
 /** Calls a reporting function. */
-export function report<T>(listener: ((what: T) => void) | undefined, what: T): void {
+export function report<T>(listener: ((what: T) => unknown) | undefined, what: T): void {
   try {
-    listener?.(what)
+    const answer = listener?.(what)
+    // One that is async throws later: nobody would hear of it, and the process would end.
+    if (answer instanceof Promise) answer.catch(() => {})
   } catch {
     // See BufferReports.
   }
