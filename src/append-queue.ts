@@ -8,6 +8,7 @@ import type { AppendOptions, AppendStats, InsertRows, Overflow } from './append-
 import { BufferLife } from './buffer-life.ts'
 import type { FlushOptions } from './flush-loop.ts'
 import { type PendingRow, PendingRows } from './pending-rows.ts'
+import { checkWord } from './pool-options.ts'
 import { type PushOptions, RoomLine } from './room-line.ts'
 import { type BufferHost, checkCount, type PushResult, type WriteBehind } from './write-behind.ts'
 
@@ -27,6 +28,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
 
   /** Use `storage.append()`. */
   constructor(options: AppendOptions<Row>, host: BufferHost, insert: InsertRows<Row>) {
+    checkWord('Cannot create the buffer as overflow', options.overflow, overflows)
     this.#overflow = options.overflow ?? 'drop-newest'
     this.#capacity = checkCount('capacity', options.capacity ?? 10_000, 1)
     this.#idempotencyKey = options.idempotencyKey
@@ -90,7 +92,8 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
   /** Takes nothing in from now on; who waits for room is told so. */
   stop(): void {
     this.#life.stop()
-    for (const row of this.#line.refuse(closed)) this.#life.drop(row, 'closed')
+    for (let row = this.#line.next(closed); row !== undefined; row = this.#line.next(closed))
+      this.#life.drop(row, 'closed')
   }
 
   /** What {@linkcode AppendQueue.close} does, answering how many rows were not written. */
@@ -178,6 +181,8 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
     return true
   }
 }
+
+const overflows: readonly Overflow[] = ['drop-newest', 'drop-oldest', 'reject', 'wait']
 
 // One object each: a push makes no garbage but its row.
 const accepted: PushResult = { accepted: true }

@@ -8,6 +8,7 @@ import { BufferLife } from './buffer-life.ts'
 import type { CoalesceOptions, CoalesceStats } from './coalesce-options.ts'
 import type { FlushOptions } from './flush-loop.ts'
 import { type LatestEntry, LatestValues } from './latest-values.ts'
+import { checkWord } from './pool-options.ts'
 import { type BufferHost, checkCount, type PushResult, type WriteBehind } from './write-behind.ts'
 
 /** Holds the latest value of each key until it is written. */
@@ -26,6 +27,7 @@ export class CoalescingBuffer<Key, Value> implements WriteBehind, AsyncDisposabl
       this.#life.drop(older, 'poison', error),
     )
     this.#capacity = checkCount('capacity', options.capacity ?? 100_000, 1)
+    checkWord('Cannot create the buffer as overflow', options.overflow, ['drop-newest', 'drop-oldest'])
     this.lockTimeoutMs = host.lockTimeoutMs
     this.#life = new BufferLife(
       this,

@@ -63,14 +63,4 @@ export class RoomLine<Row> {
     }
     return undefined
   }
-
-  /** Sends everybody away. */
-  refuse(result: PushResult): Row[] {
-    const rows: Row[] = []
-    for (const { row, leave } of this.#waiters) {
-      leave(result)
-      rows.push(row)
-    }
-    return rows
-  }
 }

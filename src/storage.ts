@@ -172,7 +172,7 @@ export class Storage<DB> implements AsyncDisposable {
    * A buffer for what changes often and of which only the latest counts: it holds one value per key, and flushes them
    * together (contract C12). It is drained when the storage closes.
    *
-   * @throws {RangeError} If an option cannot be used.
+   * @throws {RangeError | ConfigError} If an option cannot be used.
    * @throws {StorageClosedError} If the storage is closing or closed.
    *
    * @example

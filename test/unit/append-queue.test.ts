@@ -164,6 +164,11 @@ describe('AppendQueue when it is full', () => {
     expect(calls[2]?.ids).toEqual([5])
   })
 
+  test('throws on a policy that there is not', () => {
+    const unknown = { overflow: 'block' as 'wait' }
+    expect(() => bench(unknown)).toThrow('overflow must be one of drop-newest, drop-oldest, reject, wait')
+  })
+
   test('leaves the row to the caller with reject: it is no loss', () => {
     const { queue, push, drops } = bench({ capacity: 1, overflow: 'reject' })
     expect(push(1, 2)).toEqual([accepted, full])
