@@ -45,8 +45,8 @@ export class LatestValues<Key, Value> implements HeldEntries<LatestEntry<Key, Va
   /** The number of the oldest value that is held; Infinity if there is none. */
   get oldest(): number {
     let oldest = Number.POSITIVE_INFINITY
-    for (const { since } of this.#inFlight.values()) if (since < oldest) oldest = since
-    for (const { since } of this.#waiting.values()) if (since < oldest) oldest = since
+    for (const entries of [this.#inFlight, this.#waiting])
+      for (const { since } of entries.values()) if (since < oldest) oldest = since
     return oldest
   }
 
