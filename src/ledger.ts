@@ -58,9 +58,13 @@ export async function writeOnce(
     return results.slice(entry.length)
   } catch (error) {
     if (error instanceof ConstraintError && error.message.includes(refusal)) return undefined
-    // Without its table the batch is refused; why there is none is what counts.
-    if (error instanceof SqliteError && error.message.includes(ledgerTable)) await making
-    throw error
+    if (!(error instanceof SqliteError) || !error.message.includes(ledgerTable)) throw error
+    // Without its table the batch is refused. Either it could not be made, and why is what counts, or somebody dropped it.
+    await making
+    if (making !== undefined) throw error
+    made.delete(pool)
+    makingOf.delete(pool)
+    return writeOnce(pool, statements, wait, idempotencyKey, idempotencyTtlMs)
   }
 }
 

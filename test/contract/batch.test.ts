@@ -235,6 +235,22 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C16 a batch with an idempotency key is written, although its table was dropped since the last one',
+    async run({ open }) {
+      const storage = await open()
+      await createNotes(storage.db)
+      const write = (text: string): Promise<unknown> =>
+        storage.batch([storage.db.insertInto('note').values({ text })], { idempotencyKey: text })
+      await write('a')
+      await sql`drop table unbusy_ledger`.execute(storage.db)
+
+      await Promise.all([write('b'), write('c')])
+      await write('c')
+
+      expect((await notes(storage.db)).sort()).toEqual(['a', 'b', 'c'])
+    },
+  },
+  {
     name: 'C15 a batch after close() rejects with StorageClosedError',
     async run({ open }) {
       const storage = await open()
