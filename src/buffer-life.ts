@@ -98,6 +98,8 @@ export class BufferLife<Value, Entry extends { readonly value: Value }> implemen
 
   /** Stops the buffer, writes what it holds within `timeoutMs`, drops the rest, and answers how many those are. */
   drain(timeoutMs: number): Promise<number> {
+    // A storage that closes meanwhile may have less time than the buffer was given.
+    if (this.#closing !== undefined) void this.#loop.drain(timeoutMs)
     this.#closing ??= this.#drain(timeoutMs)
     return this.#closing
   }

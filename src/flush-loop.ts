@@ -105,11 +105,14 @@ export class FlushLoop {
     if (this.#host.size === 0 && this.#running === undefined) this.#disarm()
   }
 
-  /** Flushes what there is within `timeoutMs`, tells a flush that goes on by its signal to end, and stops for good. */
+  /**
+   * Flushes what there is within `timeoutMs`, tells a flush that goes on by its signal to end, and stops for good. Called
+   * again, the earlier of both ends holds.
+   */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true
     // What was not written shows in the host.
-    await this.flush({ timeoutMs }).catch(() => {})
+    await this.flush({ timeoutMs, signal: this.#aborter.signal }).catch(() => {})
     this.#isOver = true
     this.#disarm()
     this.#aborter.abort(

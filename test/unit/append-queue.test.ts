@@ -302,6 +302,18 @@ describe('AppendQueue.flush() and close()', () => {
 })
 
 describe('AppendQueue.close() with a batch that never ends', () => {
+  test.each([
+    [60_000, 500],
+    [500, 60_000],
+  ])('ends at the earlier bound, of two that are %i and %i ms', async (first, second) => {
+    const { push, queue, clock } = bench({ maxBatch: 2 })
+    push(1, 2, 3)
+    const closing = [queue.close({ timeoutMs: first }), queue.close({ timeoutMs: second })]
+    await clock.advance(1_500)
+    expect([queue.size, clock.pending]).toEqual([0, 0])
+    expect(await Promise.all(closing)).toEqual([{ unwrittenRows: 3 }, { unwrittenRows: 3 }])
+  })
+
   test('reports its rows once, whatever becomes of it', async () => {
     const { push, queue, clock, calls, drops } = bench({ maxBatch: 2 })
     push(1, 2, 3)
