@@ -43,8 +43,8 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
   }
 
   /**
-   * The same table inside a transaction of the caller: calls are atomic there, wait for nothing, and are stored by its
-   * COMMIT.
+   * The same table inside a transaction of the caller: calls wait for nothing there, and are stored by its COMMIT. Let the
+   * error of one that fails end the transaction: of many rows, some may be written in it already.
    *
    * @example
    * ```ts
