@@ -4,17 +4,37 @@
  * again by itself, in order, and only what fails alone rejects. Where the answer was lost, nothing is sent again but what
  * an idempotency key makes safe (C16).
  *
+ * Loaded when a storage opens on such a server: what is local does without.
+ *
  * @module
  */
 import type { PatientConnection } from './connection.ts'
 import type { Statement, StatementResult } from './connector.ts'
-import { OutcomeUnknownError } from './errors.ts'
+import { OutcomeUnknownError, SqliteError } from './errors.ts'
 import { changesSchema, maxGroupStatements } from './group-commit.ts'
-import { type LockWait, restartLockWait } from './lock-wait.ts'
+import { type Clock, type LockWait, restartLockWait } from './lock-wait.ts'
+import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
 
+/** What a group is made of, and who sends it. */
+export interface BatchHost {
+  readonly writer: PatientConnection
+  readonly clock: Clock
+  readonly waiting: WaitingUnits
+}
+
+/**
+ * Gives every unit of a group that was sent its results or its error, sending those again that are still to be judged.
+ *
+ * @param group Is filled with the units of the group.
+ */
+export type JudgeBatch = (group: WriteUnit[]) => Promise<void>
+
+/** How the units whose turn it is are sent, once. Throws what a busy lock throws; nothing has changed then. */
+export type TryBatch = (host: BatchHost) => Promise<JudgeBatch>
+
 /** What became of a group: its results, statement by statement, or the error for which all of it was undone. */
-export type BatchAnswer = { readonly results: readonly StatementResult[] } | { readonly error: unknown }
+type BatchAnswer = { readonly results: readonly StatementResult[] } | { readonly error: unknown }
 
 /**
  * A deferred foreign key is checked at COMMIT, so one unit could violate it and a neighbour satisfy it: both would go
@@ -28,24 +48,44 @@ const refuseDeferredKeys: Statement = {
   cacheable: true,
 }
 
-/** Whether a group takes no more units: what follows a change of the schema may stand on other foreign keys. */
-export function isGroupFull(units: readonly WriteUnit[]): boolean {
-  const last = units.at(-1)
-  if (last === undefined || changesSchema(last)) return last !== undefined
-  let statementCount = 0
-  for (const { statements } of units) statementCount += statements.length
-  return statementCount >= maxGroupStatements
+/**
+ * Sends what waits to the server in one round trip; what comes meanwhile grows into the next group. Met by a busy lock,
+ * or no server at all, the units go on waiting.
+ */
+export const tryBatch: TryBatch = async ({ writer, clock, waiting }) => {
+  const units = nextGroup(waiting)
+  let answer: BatchAnswer
+  try {
+    answer = await sendGroup(writer, units)
+  } catch (error) {
+    waiting.returnTried(units)
+    throw error
+  }
+  const endedAtMs = clock.now()
+  for (const unit of units) waiting.take(unit)
+  return async (group) => {
+    group.push(...units)
+    await judge(writer, units, answer, endedAtMs)
+  }
 }
 
-/**
- * Sends the group.
- *
- * @throws What {@linkcode PatientConnection.isBusy} knows; nothing of the group has happened then.
- */
-export async function sendGroup(
-  writer: PatientConnection,
-  units: readonly WriteUnit[],
-): Promise<BatchAnswer> {
+/** The units whose turn it is together. They go on waiting, marked as tried. */
+function nextGroup(waiting: WaitingUnits): readonly WriteUnit[] {
+  const units: WriteUnit[] = []
+  let statementCount = 0
+  for (const unit of waiting.inTurn()) {
+    if (unit.isExclusive) break
+    unit.isTried = true
+    units.push(unit)
+    statementCount += unit.statements.length
+    // What follows a change of the schema may stand on other foreign keys.
+    if (changesSchema(unit) || statementCount >= maxGroupStatements) break
+  }
+  return units
+}
+
+/** Throws what a busy lock throws; any other error is the answer. */
+async function sendGroup(writer: PatientConnection, units: readonly WriteUnit[]): Promise<BatchAnswer> {
   const statements: Statement[] = units.flatMap((unit) => unit.statements)
   const isShared = units.length > 1
   try {
@@ -57,8 +97,7 @@ export async function sendGroup(
   }
 }
 
-/** Gives every unit its results or its error, sending those again that are still to be judged. */
-export async function settleGroup(
+async function judge(
   writer: PatientConnection,
   units: readonly WriteUnit[],
   answer: BatchAnswer,
@@ -87,12 +126,23 @@ function share(units: readonly WriteUnit[], results: readonly StatementResult[])
   }
 }
 
-/** The group is undone, or may be repeated, so this is no second time. */
+/**
+ * The group is undone, or may be repeated, so this is no second time. What can be sent again when the answer was lost is,
+ * until the budget is over.
+ */
 async function sendAlone(writer: PatientConnection, unit: WriteUnit, wait: LockWait): Promise<void> {
+  let lost: OutcomeUnknownError | undefined
+  const isPassing = (error: unknown): boolean => {
+    if (writer.isBusy(error)) return true
+    if (!unit.isRepeatable || !(error instanceof OutcomeUnknownError)) return false
+    lost = error
+    return true
+  }
   try {
-    const results = await writer.batch(unit.statements, wait, unit.isRepeatable)
+    const results = await writer.withLock(wait, () => writer.tryBatch(unit.statements), isPassing)
     unit.results = [...results]
   } catch (error) {
-    unit.error = error
+    // Whoever is told that nothing ran would do it again.
+    unit.error = lost !== undefined && !(error instanceof SqliteError) ? lost : error
   }
 }

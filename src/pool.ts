@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { TryBatch } from './batch-group.ts'
 import type { Checkpoints } from './checkpoint.ts'
 import type { Autocheckpoint } from './checkpoint-gate.ts'
 import { PatientConnection } from './connection.ts'
@@ -62,6 +63,7 @@ export class ConnectionPool {
     connections: ConnectionOptions & { readonly autocheckpoint: Autocheckpoint },
     writer: PatientConnection,
     file: FileDatabase | undefined,
+    tryBatch: TryBatch | undefined,
   ) {
     const { connector } = options
     this.options = options
@@ -77,6 +79,7 @@ export class ConnectionPool {
       clock: this.clock,
       context: connector.context,
       maxQueuedWrites: options.maxQueuedWrites ?? 100_000,
+      tryBatch,
       hasOtherSchemas: () => this.readsOnWriter || options.onConnection !== undefined,
       nextTurn: () => connector.nextTurn(),
       onCycle: () => this.checkpoints?.noteCycle(),
@@ -126,7 +129,8 @@ export class ConnectionPool {
       }
       writer = await PatientConnection.open(connector, 'writer', connections, wait)
       await file?.warn(writer, wait)
-      pool = new ConnectionPool(options, connections, writer, file)
+      const tryBatch = writer.executesBatches ? (await import('./batch-group.ts')).tryBatch : undefined
+      pool = new ConnectionPool(options, connections, writer, file, tryBatch)
       return pool
     } catch (error) {
       await writer?.close()

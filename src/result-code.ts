@@ -114,6 +114,11 @@ export function isReadonly(code: number | undefined): boolean {
   return code !== undefined && (code & 0xff) === 8
 }
 
+/** The file, or one beside it, cannot be opened. */
+export function isCannotOpen(code: number): boolean {
+  return (code & 0xff) === 14
+}
+
 /** A constraint of the schema refused the statement. */
 export function isConstraint(code: number): boolean {
   return (code & 0xff) === 19
@@ -141,11 +146,11 @@ export function isGeneric(code: number): boolean {
 
 const valueCodes: ReadonlySet<number> = new Set([18, 20, 25])
 
-/** Whether an error of ours, or its cause, carries this primary code. */
-export function hasResultCode(error: unknown, primaryCode: number): boolean {
+/** Whether an error of ours, or its cause, carries such a code. */
+export function hasResultCode(error: unknown, isSuch: (code: number) => boolean): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     const code = resultCodeOf(at)
-    if (code !== undefined) return (code & 0xff) === primaryCode
+    if (code !== undefined) return isSuch(code)
   }
   return false
 }

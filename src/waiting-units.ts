@@ -61,19 +61,9 @@ export class WaitingUnits {
     return this.#lanes.peek()
   }
 
-  /**
-   * The units whose turn it is together: those that may share a commit, up to so many statements. They stay, marked as
-   * tried, until they are taken or {@linkcode WaitingUnits.returnTried}.
-   */
-  tryTogether(isEnough: (units: readonly WriteUnit[]) => boolean): readonly WriteUnit[] {
-    const units: WriteUnit[] = []
-    for (const unit of this.#lanes.inTurn()) {
-      if (unit.isExclusive) break
-      unit.isTried = true
-      units.push(unit)
-      if (isEnough(units)) break
-    }
-    return units
+  /** The units in the order of their turns. They stay until they are taken; mark as tried what is. */
+  inTurn(): Iterable<WriteUnit> {
+    return this.#lanes.inTurn()
   }
 
   /** Who had to leave while it was being tried leaves now; so does one whose budget was for one try only. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { TryBatch } from './batch-group.ts'
 import type { PatientConnection } from './connection.ts'
 import { ConnectionLease } from './connection-lease.ts'
 import type { AsyncContext, StatementResult } from './connector.ts'
@@ -21,6 +22,8 @@ export interface WriteQueueHost {
   readonly clock: Clock
   readonly context: AsyncContext | undefined
   readonly maxQueuedWrites: number
+  /** How groups are run where {@linkcode PatientConnection.executesBatches}. */
+  readonly tryBatch: TryBatch | undefined
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
   nextTurn(): Promise<void>
@@ -61,7 +64,7 @@ export class WriteQueue {
         return writer.runsAtOnce
       },
       get hadItsTurn() {
-        return pump().hadItsTurn
+        return pump().cycles.hadItsTurn
       },
       deadlineMs: Number.POSITIVE_INFINITY,
       lane: 'normal',
@@ -79,6 +82,7 @@ export class WriteQueue {
       clock,
       waiting: this.#waiting,
       lockWait,
+      tryBatch: host.tryBatch,
       hasOtherSchemas,
       nextTurn,
       onCycle,
@@ -102,11 +106,12 @@ export class WriteQueue {
     lockAttempts: number
     largestGroup: number
   } {
+    const { cycles } = this.#pump
     return {
       waiting: this.#waiting.countByLane,
-      lockCycles: this.#pump.lockCycles,
+      lockCycles: cycles.count,
       lockAttempts: this.#lockWait.attempts,
-      largestGroup: this.#pump.largestGroup,
+      largestGroup: cycles.largestGroup,
     }
   }
 

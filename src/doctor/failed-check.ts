@@ -4,7 +4,7 @@
  * @module
  */
 import { LockTimeoutError } from '../errors.ts'
-import { hasResultCode } from '../result-code.ts'
+import { hasResultCode, isCorrupt } from '../result-code.ts'
 import type { DoctorCheck } from './report.ts'
 
 /** What it means that a check could not be made. */
@@ -20,8 +20,8 @@ export function failedCheck(name: string, error: unknown): DoctorCheck {
         'process has the file open, and run the doctor again: a lock that stays is a transaction that never ends',
     }
   }
-  // SQLITE_CORRUPT: what is no database at all does not come so far.
-  if (hasResultCode(error, 11))
+  // What is no database at all does not come so far.
+  if (hasResultCode(error, isCorrupt))
     return { name, severity: 'danger', message: `The database is damaged: ${message}`, advice: recover }
   return { name, severity: 'info', message: `Cannot tell: ${message}` }
 }

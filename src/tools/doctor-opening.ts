@@ -6,7 +6,7 @@
 import { failedCheck } from '../doctor/failed-check.ts'
 import type { FileFacts } from '../doctor/file-facts.ts'
 import type { DoctorCheck } from '../doctor/report.ts'
-import { hasResultCode } from '../result-code.ts'
+import { hasResultCode, isCannotOpen, isNotADatabase, isReadonly } from '../result-code.ts'
 
 type DriverOptions = Readonly<Record<string, unknown>>
 
@@ -33,7 +33,7 @@ export function takenOver(dialect: string): DoctorCheck {
 export function openingCheck(error: unknown, facts: FileFacts | undefined, canWrite: boolean): DoctorCheck {
   const name = 'open'
   const message = error instanceof Error ? error.message : String(error)
-  if (hasResultCode(error, 26)) {
+  if (hasResultCode(error, isNotADatabase)) {
     return {
       name,
       severity: 'danger',
@@ -44,7 +44,7 @@ export function openingCheck(error: unknown, facts: FileFacts | undefined, canWr
     }
   }
   const hasJournal = facts?.sidecars.some(({ suffix, sizeBytes }) => suffix === '-journal' && sizeBytes > 0)
-  if (!canWrite && hasJournal && hasResultCode(error, 8)) {
+  if (!canWrite && hasJournal && hasResultCode(error, isReadonly)) {
     return {
       name,
       severity: 'warning',
@@ -55,7 +55,7 @@ export function openingCheck(error: unknown, facts: FileFacts | undefined, canWr
         'Then run the doctor again. To keep the evidence, copy the file and its -journal before',
     }
   }
-  if (!canWrite && (hasResultCode(error, 8) || hasResultCode(error, 14))) {
+  if (!canWrite && (hasResultCode(error, isReadonly) || hasResultCode(error, isCannotOpen))) {
     return {
       name,
       severity: 'warning',

@@ -7,6 +7,7 @@ import { vi } from 'vitest'
 
 /** What the core loads when it is used, and nothing before. */
 export const parts = [
+  'batch-group',
   'buffer-flush',
   'bulk-writer',
   'checkpoint',

@@ -66,13 +66,14 @@ describe('openStorage()', () => {
   })
 
   it.skipIf(runtime !== 'node')(
-    'loads neither that nor pragmas for a server (one runtime: the core is the same)',
+    'loads neither that nor pragmas for a server, but how its groups are sent (one runtime: the core is the same)',
     async () => {
       const folder = await mkdtemp(join(tmpdir(), 'unbusy-'))
       onTestFinished(() => rm(folder, { recursive: true, force: true }))
       await using server = await startHranaServer({ path: join(folder, 'served.db') })
       const { core, loaded } = await unusedCore()
       await using storage = await core.openStorage<AnyDatabase>({ connector: libsqlWeb({ url: server.url }) })
+      expect(loaded()).toEqual(['batch-group'])
 
       await sql`create table item (id integer primary key)`.execute(storage.db)
       expect((await sql`select id from item`.execute(storage.db)).rows).toEqual([])
