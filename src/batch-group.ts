@@ -89,7 +89,9 @@ async function sendGroup(writer: PatientConnection, units: readonly WriteUnit[])
   const statements: Statement[] = units.flatMap((unit) => unit.statements)
   const isShared = units.length > 1
   try {
-    const results = await writer.tryBatch(isShared ? [refuseDeferredKeys, ...statements] : statements)
+    const results = await writer.direct.executeBatch(
+      isShared ? [refuseDeferredKeys, ...statements] : statements,
+    )
     return { results: isShared ? results.slice(1) : results }
   } catch (error) {
     if (writer.isBusy(error)) throw error
@@ -139,7 +141,7 @@ async function sendAlone(writer: PatientConnection, unit: WriteUnit, wait: LockW
     return true
   }
   try {
-    const results = await writer.withLock(wait, () => writer.tryBatch(unit.statements), isPassing)
+    const results = await writer.withLock(wait, () => writer.direct.executeBatch(unit.statements), isPassing)
     unit.results = [...results]
   } catch (error) {
     // Whoever is told that nothing ran would do it again.

@@ -58,7 +58,7 @@ export class CheckpointGate {
         await this.#setPages(writer)
         if (!isNeeded()) return
         // An empty transaction: it keeps the writers of other processes out, and has nothing to commit.
-        if (lock === 'others-too') await writer.tryBegin('immediate')
+        if (lock === 'others-too') await writer.direct.begin('immediate')
         try {
           working = work(writer)
           await this.#untilOver(working)
@@ -96,7 +96,7 @@ export class CheckpointGate {
     if (!this.#isStale) return
     const { pages } = this.#autocheckpoint
     const sql = `PRAGMA wal_autocheckpoint = ${pages}`
-    await writer.run({ sql, parameters: [], kind: 'alone', cacheable: false } satisfies Statement)
+    await writer.direct.run({ sql, parameters: [], kind: 'alone', cacheable: false } satisfies Statement)
     this.#appliedPages = pages
   }
 

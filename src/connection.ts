@@ -1,21 +1,40 @@
 /**
- * A connection that waits: the ONLY place where a lock is waited for (contract C3), and where an error of what was called
- * leaves no transaction behind (C10). Every wait goes through {@linkcode PatientConnection.withLock}, but that of a COMMIT,
- * which is in {@linkcode PatientConnection.commit}. What one try is, without waiting, is `impatient-connection.ts`.
+ * A connection that waits: the ONLY place where a lock is waited for (contract C3). Every wait goes through
+ * {@linkcode PatientConnection.withLock}, but that of a COMMIT, which is in {@linkcode PatientConnection.commit}. What is
+ * waited for, each time one try that never waits, is in `direct-connection.ts`.
  *
  * @module
  */
-import { setPragmas } from './connection-init.ts'
 import type { BeginMode, Connector, Role, Statement, StatementResult } from './connector.ts'
+import { DirectConnection } from './direct-connection.ts'
 import { DriverErrors } from './driver-errors.ts'
-import { ImpatientConnection } from './impatient-connection.ts'
 import { type LockWait, restartLockWait, waitForLock } from './lock-wait.ts'
 import { type ConnectionOptions, PhysicalConnection } from './physical-connection.ts'
-import { startIterator } from './started-iterator.ts'
 import type { Row } from './values.ts'
 
 /** One connection of a storage, to its last day: the physical one may be replaced. */
-export class PatientConnection extends ImpatientConnection {
+export class PatientConnection {
+  /** For those who hold the lock already, or wait for it themselves: it never waits. */
+  readonly direct: DirectConnection
+  /** Whether an error says that another connection holds the lock, or that the server cannot be used for the moment. */
+  readonly isBusy: (error: unknown) => boolean
+  readonly #options: ConnectionOptions
+  readonly #errors: DriverErrors
+  readonly #physical: PhysicalConnection
+
+  private constructor(
+    connector: Connector,
+    options: ConnectionOptions,
+    errors: DriverErrors,
+    physical: PhysicalConnection,
+  ) {
+    this.direct = new DirectConnection(connector, options, errors, physical)
+    this.isBusy = errors.isBusy
+    this.#options = options
+    this.#errors = errors
+    this.#physical = physical
+  }
+
   /**
    * Opens and initializes a connection; meeting a lock, as the first switch to WAL does, it waits within the budget.
    *
@@ -32,7 +51,7 @@ export class PatientConnection extends ImpatientConnection {
     const physical = await PhysicalConnection.open(connector, role, options, errors)
     const patient = new PatientConnection(connector, options, errors, physical)
     try {
-      await patient.#waiting(wait, () => {})
+      await patient.withLock(wait, async () => {})
     } catch (error) {
       await patient.close()
       throw errors.openError(error)
@@ -43,7 +62,7 @@ export class PatientConnection extends ImpatientConnection {
   /**
    * Calls `attempt` until it does not meet a busy lock; met by one, it must have changed nothing.
    *
-   * @param isBusy What else than a busy lock is tried again.
+   * @param isBusy What is tried again.
    */
   withLock<T>(
     wait: LockWait,
@@ -51,8 +70,8 @@ export class PatientConnection extends ImpatientConnection {
     isBusy: (error: unknown) => boolean = this.isBusy,
   ): Promise<T> {
     return waitForLock(wait, isBusy, () => {
-      this.options.guard?.assertIntact()
-      return this.physical.isReady ? attempt() : this.physical.prepare().then(attempt)
+      this.#options.guard?.assertIntact()
+      return this.#physical.isReady ? attempt() : this.#physical.prepare().then(attempt)
     })
   }
 
@@ -61,26 +80,15 @@ export class PatientConnection extends ImpatientConnection {
     return this.withLock(wait, () => this.tryExecute(statement, wait))
   }
 
-  /** Runs one statement outside a transaction, if the lock is free. */
-  async tryExecute(statement: Statement, wait: LockWait): Promise<StatementResult> {
-    if (statement.kind === 'write' && this.executesBatches) {
-      return (await this.tryBatch([statement]))[0] as StatementResult
-    }
-    if (statement.kind === 'write' && !this.autocommits) {
-      await this.tryBegin('immediate')
-      return this.#finish(async () => this.run(statement), wait)
-    }
-    if (statement.kind !== 'read') this.guardWrite('before')
-    try {
-      const result = await this.physical.driver.execute(statement)
-      if (statement.kind !== 'read') this.guardWrite('after', statement)
-      return result
-    } catch (error) {
-      this.spoilIfBusy(error)
-      // What fails outside a transaction must leave none behind; SQLite is asked, not assumed.
-      if (this.inTransaction) await this.rollback()
-      throw this.errors.translate(error, statement.kind === 'read' ? 'read' : 'write')
-    }
+  /**
+   * Runs one statement outside a transaction, if the lock is free. A write gets one of its own where it needs that, and its
+   * COMMIT is waited for.
+   */
+  tryExecute(statement: Statement, wait: LockWait): Promise<StatementResult> {
+    const { direct } = this
+    if (statement.kind !== 'write') return direct.execute(statement)
+    if (direct.executesBatches) return this.#executeAsBatch(statement)
+    return direct.autocommits ? direct.execute(statement) : this.#executeInTransaction(statement, wait)
   }
 
   /** Runs `work` in a transaction of its own and commits it, waiting for the lock. */
@@ -91,38 +99,65 @@ export class PatientConnection extends ImpatientConnection {
 
   /** The rows of a read one by one; the lock is waited for at the first. Close the iterator to free the connection. */
   async iterate(statement: Statement, wait: LockWait): Promise<Iterator<Row>> {
-    const translate = (error: unknown): unknown => this.errors.translate(error, 'read')
     try {
-      return await this.#waiting(wait, async () => {
-        const rows =
-          this.physical.driver.iterate?.(statement) ?? (await this.physical.driver.execute(statement)).rows
-        return startIterator(rows, translate)
-      })
+      return await this.withLock(wait, () => this.direct.iterate(statement))
     } catch (error) {
-      throw translate(error)
+      throw this.#errors.translate(error, 'read')
     }
   }
 
   /** Begins a transaction and takes its lock, which is what is waited for: no statement inside has to wait any more. */
   begin(mode: BeginMode, wait: LockWait): Promise<void> {
-    return this.withLock(wait, () => this.tryBegin(mode))
+    return this.withLock(wait, () => this.direct.begin(mode))
   }
 
-  /** Commits. In a journal mode other than WAL a COMMIT can be busy: the transaction stays open and is tried again. */
+  /**
+   * Commits. In a journal mode other than WAL a COMMIT can be busy: the transaction stays open and is tried again. Whoever
+   * began it rolls it back when this throws.
+   */
   async commit(wait: LockWait): Promise<void> {
-    this.guardWrite('before')
+    const { writeGuard } = this.#physical
+    writeGuard?.beforeWrite()
     try {
-      await waitForLock(restartLockWait(wait), this.#isCommitBusy, () => this.physical.driver.commit())
+      await waitForLock(restartLockWait(wait), this.#isCommitBusy, () => this.#physical.driver.commit())
     } catch (error) {
-      throw this.errors.translate(error, 'commit')
+      throw this.#errors.translate(error, 'commit')
     }
-    this.guardWrite('after')
+    writeGuard?.afterWrite()
+  }
+
+  /** {@linkcode DirectConnection.rollback}: there is nothing to wait for. */
+  rollback(): Promise<void> {
+    return this.direct.rollback()
   }
 
   /** Sets the role's pragmas again, after a session changed some. */
   async init(wait: LockWait): Promise<void> {
-    if (this.isRemote) return
-    await this.#waiting(wait, () => setPragmas(this.physical.driver, this.role, this.options))
+    if (!this.direct.isRemote) await this.withLock(wait, () => this.direct.setPragmas())
+  }
+
+  /** An error of the driver as ours; what is ours already stays as it is. */
+  translate(error: unknown): unknown {
+    return this.#errors.translate(error)
+  }
+
+  /** Has this physical connection replaced by a new one, initialized like the first, before its next use. */
+  reset(): void {
+    this.#physical.spoil()
+  }
+
+  /** Closes the physical connection; an open transaction is rolled back by SQLite. */
+  close(): Promise<void> {
+    return this.#physical.close()
+  }
+
+  async #executeAsBatch(statement: Statement): Promise<StatementResult> {
+    return (await this.direct.executeBatch([statement]))[0] as StatementResult
+  }
+
+  async #executeInTransaction(statement: Statement, wait: LockWait): Promise<StatementResult> {
+    await this.direct.begin('immediate')
+    return this.#finish(async () => this.direct.run(statement), wait)
   }
 
   async #finish<T>(work: () => Promise<T>, wait: LockWait): Promise<T> {
@@ -131,23 +166,12 @@ export class PatientConnection extends ImpatientConnection {
       await this.commit(wait)
       return result
     } catch (error) {
-      await this.rollback()
+      await this.direct.rollback()
       throw error
     }
   }
 
-  /** Waits for the lock around anything but BEGIN and COMMIT. */
-  async #waiting<T>(wait: LockWait, attempt: () => T | Promise<T>): Promise<T> {
-    return this.withLock(wait, async () => {
-      try {
-        return await attempt()
-      } catch (error) {
-        this.spoilIfBusy(error)
-        throw error
-      }
-    })
-  }
-
   /** A COMMIT that did not reach the server is not tried again: the transaction was lost with its stream. */
-  readonly #isCommitBusy = (error: unknown): boolean => this.errors.isLockBusy(error) && this.inTransaction
+  readonly #isCommitBusy = (error: unknown): boolean =>
+    this.#errors.isLockBusy(error) && this.direct.inTransaction
 }

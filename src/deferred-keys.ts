@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { PatientConnection } from './connection.ts'
 import type { Statement } from './connector.ts'
+import type { DirectConnection } from './direct-connection.ts'
 import type { Row } from './values.ts'
 
 const databaseList: Statement = question('PRAGMA database_list')
@@ -22,7 +22,7 @@ export class DeferredKeys {
   }
 
   /** To be asked inside the group's transaction, where no other process can change the schema. */
-  async exist(writer: PatientConnection): Promise<boolean> {
+  async exist(writer: DirectConnection): Promise<boolean> {
     const databases: readonly Row[] = this.#hasOtherSchemas()
       ? (await writer.run(databaseList)).rows
       : [{ name: 'main' }]
@@ -41,7 +41,7 @@ export class DeferredKeys {
   }
 }
 
-async function hasDeferredTable(writer: PatientConnection, schema: string): Promise<boolean> {
+async function hasDeferredTable(writer: DirectConnection, schema: string): Promise<boolean> {
   const tables = `select 1 from ${schema}.sqlite_schema where type = 'table' and sql like '%initially%deferred%'`
   return (await writer.run(question(`${tables} limit 1`))).rows.length > 0
 }

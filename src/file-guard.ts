@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Connector, FileChange } from './connector.ts'
+import type { Connector, FileChange, Statement } from './connector.ts'
 import { FileReplacedError } from './errors.ts'
 import type { Clock } from './lock-wait.ts'
 
@@ -47,11 +47,20 @@ export class FileGuard {
   /** @throws {FileReplacedError} If the files were deleted or replaced; nothing was written to them yet. */
   beforeWrite(): void {
     this.assertIntact()
-    if (this.#clock.now() - this.#lookedAtMs >= freshMs) this.look()
+    if (this.#clock.now() - this.#lookedAtMs >= freshMs) this.#look()
   }
 
-  /** @throws {FileReplacedError} If the files were deleted or replaced: what was committed just now may not be in them. */
-  look(): void {
+  /**
+   * @param statement What was run, if it may be more than a write.
+   * @throws {FileReplacedError} If the files were deleted or replaced: what was committed just now may not be in them.
+   */
+  afterWrite(statement?: Statement): void {
+    // Leaving WAL mode deletes its files.
+    if (statement?.kind === 'alone' && /journal_mode/i.test(statement.sql)) this.adopt()
+    else this.#look()
+  }
+
+  #look(): void {
     this.assertIntact()
     const { fileWatch, location } = this.#connector
     if (fileWatch === undefined) return

@@ -7,6 +7,7 @@
  */
 import type { PatientConnection } from './connection.ts'
 import type { MaybePromise, Statement, StatementResult } from './connector.ts'
+import type { DirectConnection } from './direct-connection.ts'
 import { type LockWait, restartLockWait } from './lock-wait.ts'
 import type { RoutedStatement } from './statement.ts'
 import type { WriteUnit } from './write-unit.ts'
@@ -42,10 +43,10 @@ export async function commitGroup(
   for (let unit: WriteUnit | undefined = first; unit !== undefined; unit = take()) {
     units.push(unit)
     // Only where the driver is asynchronous is there something to await: the group must not yield between statements.
-    const running = runUnit(writer, unit)
+    const running = runUnit(writer.direct, unit)
     if (running !== undefined) await running
     // A server can have ended the transaction without a word: what came next would be committed by itself.
-    if (unit.results === undefined && (writer.isRemote || !writer.inTransaction)) isOpen = false
+    if (unit.results === undefined && (writer.direct.isRemote || !writer.direct.inTransaction)) isOpen = false
     statementCount += unit.statements.length
     if (!isOpen || changesSchema(unit) || units.length >= maxUnits) break
     if (statementCount >= maxGroupStatements || clock.now() >= endMs) break
@@ -56,7 +57,7 @@ export async function commitGroup(
   for (const unit of units) await runAlone(writer, unit, endedAtMs)
 }
 
-function runUnit(writer: PatientConnection, unit: WriteUnit): Promise<void> | undefined {
+function runUnit(writer: DirectConnection, unit: WriteUnit): Promise<void> | undefined {
   const { statements } = unit
   if (statements.length !== 1 || writer.readsStrictly) return record(unit, runAtomically(writer, statements))
   try {
@@ -84,7 +85,7 @@ async function record(unit: WriteUnit, running: Promise<StatementResult[]>): Pro
 
 /** A savepoint keeps all statements of a unit or none, without touching its neighbours. */
 async function runAtomically(
-  writer: PatientConnection,
+  writer: DirectConnection,
   statements: readonly RoutedStatement[],
 ): Promise<StatementResult[]> {
   await writer.run(control('SAVEPOINT unbusy_unit'))
@@ -104,7 +105,7 @@ async function runAtomically(
 }
 
 async function commits(writer: PatientConnection, wait: LockWait): Promise<boolean> {
-  if (!writer.inTransaction) return false
+  if (!writer.direct.inTransaction) return false
   try {
     await writer.commit(wait)
     return true
@@ -127,7 +128,7 @@ async function runAlone(writer: PatientConnection, unit: WriteUnit, endedAtMs: n
     unit.results =
       statements.length === 1
         ? [await writer.execute(statements[0] as Statement, wait)]
-        : await writer.transaction(wait, () => runAtomically(writer, statements))
+        : await writer.transaction(wait, () => runAtomically(writer.direct, statements))
   } catch (error) {
     unit.error = error
   }

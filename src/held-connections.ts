@@ -48,7 +48,7 @@ export class HeldConnections {
     if (this.#lease !== undefined) await this.#lease.use(begin, wait)
     else if (isReadOnly && !this.#pool.readsOnWriter) return this.#beginOnReader(begin, wait)
     // The queue waits for the lock: until it is free, others may come first.
-    return (this.#lease ?? (await this.own(wait, (writer) => writer.tryBegin(mode)))).connection
+    return (this.#lease ?? (await this.own(wait, (writer) => writer.direct.begin(mode)))).connection
   }
 
   /**

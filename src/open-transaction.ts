@@ -64,16 +64,16 @@ export class OpenTransaction {
     assertWorksInTransaction(statement, isReadOnly)
     try {
       if (statement.shape.control?.action !== 'rollback to') this.#assertCertain()
-      const result = await connection.run(statement)
+      const result = await connection.direct.run(statement)
       // What ended the transaction would have taken the savepoint with it.
       this.#doubtedSince = undefined
       savepoints?.apply(statement.shape.control)
       return result
     } catch (error) {
       this.#hasFailed = true
-      if (connection.isRemote) this.#doubtedSince ??= error
+      if (connection.direct.isRemote) this.#doubtedSince ??= error
       // ROLLBACK conflict clauses, RAISE(ROLLBACK), a full disk: the next statement would commit by itself.
-      if (!connection.inTransaction) this.#endedBy = error
+      if (!connection.direct.inTransaction) this.#endedBy = error
       throw error
     }
   }

@@ -19,6 +19,8 @@ export interface ConnectionOptions extends InitOptions {
 /** The connection that a role has at the moment. */
 export class PhysicalConnection {
   readonly role: Role
+  /** To be asked around every write: only the writer's commits are at stake. */
+  readonly writeGuard: FileGuard | undefined
   readonly #connector: Connector
   readonly #options: ConnectionOptions
   readonly #errors: DriverErrors
@@ -40,6 +42,7 @@ export class PhysicalConnection {
   ) {
     this.#connector = connector
     this.role = role
+    this.writeGuard = role === 'writer' ? options.guard : undefined
     this.#options = options
     this.#errors = errors
     this.#driver = driver
@@ -91,7 +94,7 @@ export class PhysicalConnection {
    */
   async discard(): Promise<void> {
     // Asked while it is open: without it, and without readers, SQLite makes new files, which are then the right ones.
-    if (this.role === 'writer') this.#options.guard?.beforeWrite()
+    this.writeGuard?.beforeWrite()
     this.#state = 'closed'
     try {
       await this.#driver.close()
@@ -121,7 +124,7 @@ export class PhysicalConnection {
     // When it fails half way, what it did so far would fail the second time on this connection, such as an ATTACH.
     this.#state = 'spoiled'
     await callOnConnection(this.#driver, this.role, this.#options)
-    if (this.role === 'writer') this.#options.guard?.adopt()
+    this.writeGuard?.adopt()
     this.#state = 'ready'
   }
 

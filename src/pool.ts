@@ -129,7 +129,8 @@ export class ConnectionPool {
       }
       writer = await PatientConnection.open(connector, 'writer', connections, wait)
       await file?.warn(writer, wait)
-      const tryBatch = writer.executesBatches ? (await import('./batch-group.ts')).tryBatch : undefined
+      // Only a server takes writes as batches.
+      const tryBatch = writer.direct.executesBatches ? (await import('./batch-group.ts')).tryBatch : undefined
       pool = new ConnectionPool(options, connections, writer, file, tryBatch)
       return pool
     } catch (error) {

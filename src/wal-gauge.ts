@@ -36,7 +36,7 @@ export class WalGauge {
    * over. `undefined` if that cannot be told now, as in a transaction.
    */
   usedBytes(): number | undefined {
-    if (this.#writer.inTransaction) return undefined
+    if (this.#writer.direct.inTransaction) return undefined
     try {
       this.#frameBytes ??= Number(this.#ask(pageSize).page_size) + frameHeaderBytes
       const { logFrames, checkpointedFrames } = toCheckpointResult(this.#ask(noop))
@@ -48,7 +48,7 @@ export class WalGauge {
   }
 
   #ask(statement: Statement): Row {
-    const result = this.#writer.run(statement)
+    const result = this.#writer.direct.run(statement)
     const [row] = result instanceof Promise ? [] : result.rows
     if (row === undefined) throw new TypeError('Cannot look at the WAL as the driver is not synchronous')
     return row

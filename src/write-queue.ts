@@ -22,7 +22,7 @@ export interface WriteQueueHost {
   readonly clock: Clock
   readonly context: AsyncContext | undefined
   readonly maxQueuedWrites: number
-  /** How groups are run where {@linkcode PatientConnection.executesBatches}. */
+  /** How groups are run where {@linkcode DirectConnection.executesBatches}. */
   readonly tryBatch: TryBatch | undefined
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
@@ -61,7 +61,7 @@ export class WriteQueue {
         return first()?.wait.startedAtMs ?? clock.now()
       },
       get triesAreCheap() {
-        return writer.runsAtOnce
+        return writer.direct.runsAtOnce
       },
       get hadItsTurn() {
         return pump().cycles.hadItsTurn

@@ -18,7 +18,7 @@ export interface WriterTurnHost {
   readonly writer: PatientConnection
   readonly clock: Clock
   readonly waiting: WaitingUnits
-  /** How groups are run where {@linkcode PatientConnection.executesBatches}; elsewhere they share a transaction. */
+  /** How groups are run where {@linkcode DirectConnection.executesBatches}; elsewhere they share a transaction. */
   readonly tryBatch: TryBatch | undefined
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
@@ -50,10 +50,10 @@ export class WriterTurn {
   /** A write that waits alone needs no transaction around it. Throws what the driver does; nothing has changed then. */
   runLone(unit: WriteUnit): boolean {
     const { writer, waiting } = this.#host
-    if (waiting.count > 1 || unit.isExclusive || !writer.runsAtOnce) return false
+    if (waiting.count > 1 || unit.isExclusive || !writer.direct.runsAtOnce) return false
     const [statement, second] = unit.statements
     if (statement === undefined || second !== undefined) return false
-    unit.results = [writer.runLone(statement)]
+    unit.results = [writer.direct.runLone(statement)]
     this.#finish(unit)
     this.#host.onCycle()
     unit.settle()
@@ -96,7 +96,7 @@ export class WriterTurn {
           return this.#settleGroup()
         }
       }
-      await writer.tryBegin('immediate')
+      await writer.direct.begin('immediate')
       return this.#commitGroup
     } catch (error) {
       if (!writer.isBusy(error)) return this.reject(first, error)
@@ -120,7 +120,8 @@ export class WriterTurn {
     const { writer, waiting } = this.#host
     let maxUnits = waiting.count
     try {
-      if (maxUnits > 1 && (writer.isRemote || (await this.#deferredKeys.exist(writer)))) maxUnits = 1
+      if (maxUnits > 1 && (writer.direct.isRemote || (await this.#deferredKeys.exist(writer.direct))))
+        maxUnits = 1
     } catch (error) {
       return (await this.reject(waiting.first(), error))()
     }

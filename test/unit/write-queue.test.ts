@@ -188,7 +188,7 @@ describe('WriteQueue', () => {
 
     const abandoned = pool.queue.abandon()
 
-    expect(lease.connection.inTransaction).toBe(false)
+    expect(lease.connection.direct.inTransaction).toBe(false)
     expect(await abandoned).toEqual({ rejectedWrites: 0, revokedTransactions: 1 })
     expect(await waiting).toBe(error)
     expect(await rejection(lease.use(nothing))).toBe(error)
