@@ -13,7 +13,10 @@ import { isConstraint, isCorrupt, isGeneric, isValueMisfit, resultCodeOf } from 
  */
 export type Fault = 'row' | 'statement' | 'storage' | 'passing'
 
-/** When so many rows failed one by one and none was stored, it is the statement. */
+/**
+ * When so many rows failed one by one and none was stored, it may be the statement: what is left is not cut any more, but
+ * each part of it is tried, as all of these rows may be bad ones in front of good ones.
+ */
 const maxSuspects = 8
 
 /** Decides by class and result code, never by text. */
@@ -55,16 +58,18 @@ export async function writeIsolating<Item>(
   let failure: IsolatedWrite<Item>['failure']
   let isAnyWritten = false
   const parts = [items]
+  const aside: (readonly Item[])[] = []
   for (let part = parts.pop(); part !== undefined && failure === undefined; part = parts.pop()) {
     try {
       await write(part)
       isAnyWritten = true
+      parts.push(...aside.splice(0).reverse())
     } catch (error) {
       const fault = faultOf(error)
       if (fault === 'passing' || fault === 'storage') failure = { error, fault }
-      else if (part.length > 1) parts.push(...halves(part).reverse())
-      else (fault === 'row' ? poison : suspects).push({ item: part[0] as Item, error })
-      if (!isAnyWritten && suspects.length >= maxSuspects) failure = { error, fault }
+      else if (part.length === 1) (fault === 'row' ? poison : suspects).push({ item: part[0] as Item, error })
+      else if (isAnyWritten || suspects.length < maxSuspects) parts.push(...halves(part).reverse())
+      else aside.push(part)
     }
   }
   if (!isAnyWritten) {

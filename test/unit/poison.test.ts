@@ -59,6 +59,22 @@ describe('faultOf()', () => {
 })
 
 describe('writeIsolating()', () => {
+  const missing = new SqliteError('no such column: nothing', 1)
+
+  test('finds bad items whose fault may be that of the statement, also many in front of the good ones', async () => {
+    const items = Array.from({ length: 100 }, (_, index) => index)
+    for (const badCount of [1, 8, 9, 40]) {
+      const written: number[] = []
+      const { poison, failure } = await writeIsolating(items, async (part) => {
+        if (part.some((item) => item < badCount)) throw missing
+        written.push(...part)
+      })
+      expect([...written].sort((a, b) => a - b)).toEqual(items.slice(badCount))
+      expect(new Set(poison.map(({ item }) => item))).toEqual(new Set(items.slice(0, badCount)))
+      expect(failure).toBeUndefined()
+    }
+  })
+
   test('writes all but the bad ones, each once and in order, with few calls', async () => {
     await fc.assert(
       fc.asyncProperty(
