@@ -8,7 +8,13 @@
 import type { BufferFlush } from './buffer-flush.ts'
 import type { BufferPlan, FlushCounts } from './buffer-plan.ts'
 import type { CoalesceStats } from './coalesce-options.ts'
-import { type FlushHost, FlushLoop, type FlushOptions, type FlushOutcome } from './flush-loop.ts'
+import {
+  checkTimeout,
+  type FlushHost,
+  FlushLoop,
+  type FlushOptions,
+  type FlushOutcome,
+} from './flush-loop.ts'
 import { OnDemand } from './on-demand.ts'
 import { type BufferHost, type DropReason, report, type WriteBehind } from './write-behind.ts'
 
@@ -98,6 +104,7 @@ export class BufferLife<Value, Entry extends { readonly value: Value }> implemen
 
   /** Stops the buffer, writes what it holds within `timeoutMs`, drops the rest, and answers how many those are. */
   drain(timeoutMs: number): Promise<number> {
+    checkTimeout(timeoutMs)
     // A storage that closes meanwhile may have less time than the buffer was given.
     if (this.#closing !== undefined) void this.#loop.drain(timeoutMs)
     this.#closing ??= this.#drain(timeoutMs)

@@ -18,6 +18,12 @@ export interface FlushOptions {
   readonly signal?: AbortSignal
 }
 
+/** @throws {RangeError} If it is no time to wait: a timer would take NaN for 0, and a close would drop everything. */
+export function checkTimeout(timeoutMs: number): void {
+  if (timeoutMs >= 0) return
+  throw new RangeError(`Cannot wait as timeoutMs must be >= 0: current value is ${timeoutMs}`)
+}
+
 /** `settled`: written or dropped. `kept`: worth another try. `broken`: kept, and another try would be the same. */
 export type FlushOutcome = 'settled' | 'kept' | 'broken'
 
@@ -75,10 +81,11 @@ export class FlushLoop {
   }
 
   /** Resolves once everything that was taken in before the call is written, or reported as dropped. */
-  flush({ timeoutMs = 30_000, signal }: FlushOptions = {}): Promise<void> {
+  async flush({ timeoutMs = 30_000, signal }: FlushOptions = {}): Promise<void> {
+    checkTimeout(timeoutMs)
     const through = this.#host.newest
-    if (this.#host.oldest > through) return Promise.resolve()
-    return new Promise((resolve, reject) => {
+    if (this.#host.oldest > through) return
+    await new Promise<void>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       const leave = (error?: unknown): void => {
         this.#barriers.delete(barrier)

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkTimeout } from './flush-loop.ts'
 import type { Clock } from './lock-wait.ts'
 import type { PushResult } from './write-behind.ts'
 
@@ -35,6 +36,7 @@ export class RoomLine<Row> {
   /** Waits for {@linkcode RoomLine.next}, and answers what it gives; `late` if that takes too long. */
   join(row: Row, late: PushResult, { timeoutMs = 30_000, signal }: PushOptions = {}): Promise<PushResult> {
     return new Promise((resolve, reject) => {
+      checkTimeout(timeoutMs)
       const quit = (): void => {
         this.#waiters.delete(waiter)
         cancelTimer()

@@ -287,6 +287,16 @@ describe('AppendQueue.flush() and close()', () => {
     expect(queue.stats()).toMatchObject({ flushed: 5, dropped: 1 })
   })
 
+  test('refuses a bound that is none, and goes on', async () => {
+    const { queue, push, drops } = bench<Promise<PushResult>>({ capacity: 1, overflow: 'wait' })
+    push(1)
+    const none = { timeoutMs: Number.NaN }
+    for (const call of [queue.flush(none), queue.close(none), queue.push({ id: 2 }, none)])
+      await expect(call).rejects.toThrow('Cannot wait as timeoutMs must be >= 0: current value is NaN')
+    expect([queue.size, drops]).toEqual([1, []])
+    expect(queue.stats().waiting).toBe(0)
+  })
+
   test('close() ends a batch by its signal when its time is over', async () => {
     const { push, queue, clock, calls, drops } = bench({ maxBatch: 2 })
     push(1, 2, 3)
