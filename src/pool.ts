@@ -25,10 +25,11 @@ import {
 } from './pool-options.ts'
 import { Readers } from './readers.ts'
 import { checkLockTimeout } from './retry.ts'
+import type { UnfinishedWrites } from './unfinished-writes.ts'
 import type { IntegerBinding } from './values.ts'
 import { within } from './within.ts'
 import { type UnwrittenReport, WriteBehinds } from './write-behind.ts'
-import { type UnfinishedWrites, WriteQueue } from './write-queue.ts'
+import { WriteQueue } from './write-queue.ts'
 
 /** What `close()` could not drain within `drainTimeoutMs`. */
 export interface CloseReport extends UnfinishedWrites, UnwrittenReport {
@@ -196,7 +197,7 @@ export class ConnectionPool {
     const drained = Promise.all([this.queue.drained(), this.readers.unused()])
     const restMs = Math.max(0, timeoutMs - (this.clock.now() - startedAtMs))
     const isDrained = await within(this.clock, restMs, drained)
-    const writes = isDrained ? { rejectedWrites: 0, revokedTransactions: 0 } : await this.queue.abandon()
+    const writes = isDrained ? { rejectedWrites: 0, revokedTransactions: 0 } : await this.queue.abandon(error)
     const report = { ...writes, unfinishedReads: this.readers.unfinished, ...unwritten }
     await this.readers.close(error)
     await this.checkpoints?.close()

@@ -1,6 +1,6 @@
 /**
- * The order of writes: one writer, three lanes, groups (contracts C5 and C7). Only the queue asks SQLite for the lock, so
- * a process polls once, however many of its callers wait.
+ * The order of writes: one writer, three lanes, groups (contracts C5 and C7). Only the queue asks SQLite for the lock; here
+ * is what it can be asked for: statements, the writer for one piece of work, the writer for a while.
  *
  * @module
  */
@@ -8,11 +8,14 @@ import type { TryBatch } from './batch-group.ts'
 import type { PatientConnection } from './connection.ts'
 import { ConnectionLease } from './connection-lease.ts'
 import type { AsyncContext, StatementResult } from './connector.ts'
-import { QueueFullError, StorageClosedError, type UnbusyError } from './errors.ts'
+import type { UnbusyError } from './errors.ts'
 import type { Lane } from './lanes.ts'
-import { type Clock, type LockWait, whatWasWaitedFor } from './lock-wait.ts'
+import type { Clock, LockWait } from './lock-wait.ts'
+import { waitForAll, whoHolds } from './queue-wait.ts'
 import type { RoutedStatement } from './statement.ts'
+import { abandonWrites, type UnfinishedWrites } from './unfinished-writes.ts'
 import { WaitingUnits } from './waiting-units.ts'
+import { WriteIntake } from './write-intake.ts'
 import { type ExclusiveWork, WriteUnit } from './write-unit.ts'
 import { WriterPump } from './writer-pump.ts'
 
@@ -31,62 +34,26 @@ export interface WriteQueueHost {
   onCycle(): void
 }
 
-/** What a queue that was abandoned had not finished. */
-export interface UnfinishedWrites {
-  /** Queued writes that were rejected because `drainTimeoutMs` was over. */
-  readonly rejectedWrites: number
-  /** Write transactions that were still open then, and were rolled back. */
-  readonly revokedTransactions: number
-}
-
 /** Orders everything that writes through one storage. */
 export class WriteQueue {
-  readonly #host: WriteQueueHost
   readonly #waiting: WaitingUnits
   readonly #pump: WriterPump
+  readonly #intake: WriteIntake
   readonly #lockWait: LockWait
   #lease: ConnectionLease | undefined
-  #closedBy: UnbusyError | undefined
-  #keptBackUntil: Promise<void> | undefined
 
   constructor(host: WriteQueueHost) {
-    this.#host = host
-    const { writer, clock, context } = host
-    const pump = (): WriterPump => this.#pump
-    const first = (): WriteUnit | undefined => this.#waiting.first()
-    // It lasts as long as somebody waits; the delay between two tries goes by the age of the unit whose turn it is.
-    const lockWait: LockWait = {
-      clock,
-      get startedAtMs() {
-        return first()?.wait.startedAtMs ?? clock.now()
-      },
-      get triesAreCheap() {
-        return writer.direct.runsAtOnce
-      },
-      get hadItsTurn() {
-        return pump().cycles.hadItsTurn
-      },
-      deadlineMs: Number.POSITIVE_INFINITY,
-      lane: 'normal',
-      attempts: 0,
-      triesInARow: 0,
-    }
-    const whoHolds = (): string => this.#whoHolds()
+    const { writer, clock } = host
+    const firstWait = (): LockWait | undefined => waiting.first()?.wait
+    const hadItsTurn = (): boolean => pump.cycles.hadItsTurn
+    const lockWait = waitForAll(writer, clock, firstWait, hadItsTurn)
+    const holder = (): string => whoHolds(lockWait, this.#lease)
+    const waiting = new WaitingUnits({ ...host, owner: this, lockWait, whoHolds: holder })
+    const pump = new WriterPump({ ...host, waiting, lockWait })
     this.#lockWait = lockWait
-    this.#waiting = new WaitingUnits({ clock, context, owner: this, lockWait, whoHolds })
-    const { hasOtherSchemas } = host
-    const nextTurn = (): Promise<void> => host.nextTurn()
-    const onCycle = (): void => host.onCycle()
-    this.#pump = new WriterPump({
-      writer,
-      clock,
-      waiting: this.#waiting,
-      lockWait,
-      tryBatch: host.tryBatch,
-      hasOtherSchemas,
-      nextTurn,
-      onCycle,
-    })
+    this.#waiting = waiting
+    this.#pump = pump
+    this.#intake = new WriteIntake(waiting, pump, host.maxQueuedWrites)
   }
 
   /** How many units wait. */
@@ -128,9 +95,9 @@ export class WriteQueue {
     options?: { readonly isRepeatable: boolean },
   ): Promise<StatementResult[]> {
     return new Promise((resolve, reject) => {
-      const unit = new WriteUnit(statements, wait, outerWrite, resolve, reject)
+      const unit = new WriteUnit(statements, wait, reject, resolve)
       if (options?.isRepeatable) unit.isRepeatable = true
-      this.#enqueue(unit)
+      this.#intake.enter(unit)
     })
   }
 
@@ -138,14 +105,14 @@ export class WriteQueue {
   exclusive<T>(
     wait: LockWait,
     work: (writer: PatientConnection) => Promise<T>,
-    whatIfOuter: string = outerWrite,
+    whatIfOuter?: string,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const exclusiveWork: ExclusiveWork = async (writer) => {
         const result = await work(writer)
         return { settle: () => resolve(result) }
       }
-      this.#enqueue(new WriteUnit(exclusiveWork, wait, whatIfOuter, noop, reject))
+      this.#intake.enter(new WriteUnit(exclusiveWork, wait, reject, undefined, whatIfOuter))
     })
   }
 
@@ -159,9 +126,7 @@ export class WriteQueue {
         await work(writer)
         return { settle: resolve, isUpkeep: true }
       }
-      const unit = new WriteUnit(gatedWork, wait, outerWrite, noop, reject)
-      if (this.#closedBy === undefined) this.#admit(unit)
-      else unit.reject(this.#closedBy)
+      this.#intake.enterUpkeep(new WriteUnit(gatedWork, wait, reject))
     })
   }
 
@@ -170,14 +135,14 @@ export class WriteQueue {
     return new Promise((resolve, reject) => {
       const exclusiveWork: ExclusiveWork = async (writer) => {
         await take(writer)
-        const lease = new ConnectionLease(writer, this.#host.clock)
+        const lease = new ConnectionLease(writer, this.#lockWait.clock)
         this.#lease = lease
         const until = lease.released.then(() => {
           this.#lease = undefined
         })
         return { settle: () => resolve(lease), until }
       }
-      this.#enqueue(new WriteUnit(exclusiveWork, wait, outerWrite, noop, reject))
+      this.#intake.enter(new WriteUnit(exclusiveWork, wait, reject))
     })
   }
 
@@ -186,16 +151,12 @@ export class WriteQueue {
    * enter when the returned promise resolves.
    */
   keepBackUntil(ready: Promise<unknown>): Promise<void> {
-    const letIn = (): void => {
-      this.#keptBackUntil = undefined
-    }
-    this.#keptBackUntil ??= ready.then(letIn, letIn)
-    return this.#keptBackUntil
+    return this.#intake.keepBackUntil(ready)
   }
 
   /** Refuses new units from now on. */
   stop(error: UnbusyError): void {
-    this.#closedBy ??= error
+    this.#intake.stop(error)
   }
 
   /** Resolves once nothing has the writer and nothing waits for it. */
@@ -203,59 +164,8 @@ export class WriteQueue {
     return this.#pump.drained()
   }
 
-  /** Rejects what still waits, takes the writer back from its holder, and drains. */
-  async abandon(): Promise<UnfinishedWrites> {
-    const error = this.#closedBy ?? new StorageClosedError('Cannot write as the storage is closing')
-    const givenUpBefore = this.#waiting.givenUpCount
-    const lease = this.#lease
-    const { group } = this.#pump
-    this.#waiting.giveUpAll(error)
-    for (const unit of group) unit.wait.abandonedBy = error
-    await lease?.revoke(error)
-    // What was being tried at that moment may have come through.
-    await this.drained()
-    const givenUpCount = this.#waiting.givenUpCount - givenUpBefore
-    const undoneCount = group.filter((unit) => unit.error === error).length
-    return { rejectedWrites: givenUpCount + undoneCount, revokedTransactions: lease === undefined ? 0 : 1 }
-  }
-
-  #enqueue(unit: WriteUnit): void {
-    if (this.#keptBackUntil !== undefined) {
-      void this.#keptBackUntil.then(() => this.#enqueue(unit))
-      return
-    }
-    const refusal = this.#refusal(unit)
-    if (refusal !== undefined) {
-      unit.reject(refusal)
-      return
-    }
-    this.#admit(unit)
-  }
-
-  #admit(unit: WriteUnit): void {
-    this.#waiting.enter(unit)
-    this.#pump.start()
-    // A synchronous driver is through with the first write of an idle queue by now.
-    if (unit.isWaiting) this.#waiting.watch(unit)
-  }
-
-  #refusal(unit: WriteUnit): unknown {
-    if (this.#closedBy !== undefined) return this.#closedBy
-    if (unit.wait.signal?.aborted) return unit.wait.signal.reason
-    const { maxQueuedWrites } = this.#host
-    if (this.size < maxQueuedWrites) return undefined
-    return new QueueFullError(`Cannot queue the write as ${maxQueuedWrites} are waiting (maxQueuedWrites)`)
-  }
-
-  #whoHolds(): string {
-    if (this.#lease === undefined) return whatWasWaitedFor(this.#lockWait.busyError)
-    const heldMs = Math.round(this.#host.clock.now() - this.#lease.heldSinceMs)
-    const idleMs = Math.round(this.#lease.idleMs())
-    return `A transaction of this process has held the writer for ${heldMs} ms, idle for the last ${idleMs} ms,`
+  /** Rejects what still waits, takes the writer back from its holder, and drains. To be called after `stop`. */
+  abandon(error: UnbusyError): Promise<UnfinishedWrites> {
+    return abandonWrites(this.#waiting, this.#pump, this.#lease, error)
   }
 }
-
-const outerWrite =
-  'Cannot write through the outer db inside a transaction that waits for this write: use the transaction itself (trx), or do not await the write in there'
-
-function noop(): void {}

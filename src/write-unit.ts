@@ -26,13 +26,17 @@ export interface ExclusiveResult {
   readonly isUpkeep?: true
 }
 
+const outerWrite =
+  'Cannot write through the outer db inside a transaction that waits for this write: use the transaction itself (trx), or do not await the write in there'
+
 /** One caller's place in the queue. */
 export class WriteUnit implements LaneUnit {
   readonly wait: LockWait
   /** Statements, committed together and with their neighbours; or work of its own kind. */
   readonly work: readonly RoutedStatement[] | ExclusiveWork
-  readonly resolve: (results: StatementResult[]) => void
   readonly reject: (error: unknown) => void
+  /** Exclusive work has its own way to tell. */
+  readonly resolve: ((results: StatementResult[]) => void) | undefined
   /** The sentence of its OuterWriteError. */
   readonly whatIfOuter: string
   isWaiting = true
@@ -52,15 +56,15 @@ export class WriteUnit implements LaneUnit {
   constructor(
     work: readonly RoutedStatement[] | ExclusiveWork,
     wait: LockWait,
-    whatIfOuter: string,
-    resolve: (results: StatementResult[]) => void,
     reject: (error: unknown) => void,
+    resolve?: (results: StatementResult[]) => void,
+    whatIfOuter: string = outerWrite,
   ) {
     this.work = work
     this.wait = wait
-    this.whatIfOuter = whatIfOuter
-    this.resolve = resolve
     this.reject = reject
+    this.resolve = resolve
+    this.whatIfOuter = whatIfOuter
   }
 
   get lane(): Lane {
@@ -83,6 +87,6 @@ export class WriteUnit implements LaneUnit {
   /** Tells the caller what its statements came to. */
   settle(): void {
     if (this.results === undefined) this.reject(this.error)
-    else this.resolve(this.results)
+    else this.resolve?.(this.results)
   }
 }

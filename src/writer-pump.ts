@@ -79,7 +79,7 @@ export class WriterPump {
       // caller who writes again and again must not pay for one each time.
       if (waiting.count > 1 || unitCount > 1 || this.#burst.isOver) await this.#giveTurn()
     }
-    waiting.rest()
+    waiting.watch.rest()
     this.#isRunning = false
     for (const onIdle of this.#onIdle.splice(0)) onIdle()
   }

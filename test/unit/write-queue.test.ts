@@ -186,7 +186,7 @@ describe('WriteQueue', () => {
     pool.queue.stop(error)
     const waiting = rejection(pool.queue.own(pool.startWait(), nothing))
 
-    const abandoned = pool.queue.abandon()
+    const abandoned = pool.queue.abandon(error)
 
     expect(lease.connection.direct.inTransaction).toBe(false)
     expect(await abandoned).toEqual({ rejectedWrites: 0, revokedTransactions: 1 })
