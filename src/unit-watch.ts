@@ -50,7 +50,7 @@ export class UnitWatch {
     const { context, owner, lockWait } = this.#host
     const { signal, deadlineMs } = unit.wait
     const scope = enclosingScope(context, owner)
-    if (signal !== undefined || scope !== undefined) {
+    if (signal || scope) {
       const onAbort = (): void => this.#units.giveUp(unit, signal?.reason)
       signal?.addEventListener('abort', onAbort, { once: true })
       const refuse = (): void => this.#units.giveUp(unit, new OuterWriteError(unit.whatIfOuter))

@@ -4,12 +4,13 @@
  * @module
  */
 import { type Lane, Lanes } from './lanes.ts'
+import type { LockWait } from './lock-wait.ts'
 import { UnitWatch, type UnitWatchHost, type WatchedUnits } from './unit-watch.ts'
 import type { WriteUnit } from './write-unit.ts'
 
 /** Units in the order of their turns. */
 export class WaitingUnits implements WatchedUnits {
-  readonly #host: UnitWatchHost
+  readonly #lockWait: LockWait
   readonly #lanes = new Lanes<WriteUnit>()
   /** Takes out those whose time is over. To be told of each unit that still waits once it has entered. */
   readonly watch: UnitWatch
@@ -18,7 +19,7 @@ export class WaitingUnits implements WatchedUnits {
   #count = 0
 
   constructor(host: UnitWatchHost) {
-    this.#host = host
+    this.#lockWait = host.lockWait
     this.watch = new UnitWatch(host, this)
   }
 
@@ -44,7 +45,7 @@ export class WaitingUnits implements WatchedUnits {
 
   /** Who had to leave while it was being tried leaves now; so does one whose budget was for one try only. */
   returnTried(units: readonly WriteUnit[]): void {
-    const nowMs = this.#host.lockWait.clock.now()
+    const nowMs = this.#lockWait.clock.now()
     let isLate = false
     for (const unit of units) {
       unit.isTried = false
@@ -56,7 +57,7 @@ export class WaitingUnits implements WatchedUnits {
 
   /** Lets a unit in; it can be taken from now on, also by what runs before it is watched. */
   enter(unit: WriteUnit): void {
-    unit.attemptsBefore = this.#host.lockWait.attempts
+    unit.attemptsBefore = this.#lockWait.attempts
     this.#lanes.push(unit)
     this.#count++
   }
