@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { WalStats } from './checkpoint.ts'
 import type { Lane } from './lanes.ts'
 import type { ConnectionPool } from './pool.ts'
+import type { WalStats } from './wal-report.ts'
 
 /** Figures of a storage at one moment. */
 export interface StorageStats {
