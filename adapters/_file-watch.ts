@@ -40,8 +40,8 @@ class FolderWatch implements FileWatch {
   #trustedMtimeMs = Number.NaN
   #trustedCtimeMs = Number.NaN
   #trustedInode = Number.NaN
-  /** Size and time of the database when a change was found. */
-  #lostState = ''
+  /** Size and time of the database when a change was found; `undefined` if others had written to it by then. */
+  #lostState: string | undefined
 
   constructor(path: string) {
     this.#path = path
@@ -85,12 +85,21 @@ class FolderWatch implements FileWatch {
       if (identity === file.identity) continue
       if (file.identity !== undefined) {
         disownFile(this.#files[0]?.identity)
-        this.#lostState = stateOf(this.#path)
+        this.#lostState = this.#isWrittenSinceNames() ? undefined : stateOf(this.#path)
         return { file: file.path, change: identity === undefined ? 'deleted' : 'replaced' }
       }
       file.identity = identity
     }
     return undefined
+  }
+
+  /**
+   * Whether the database was written to after a name last came or went: a backup copied over it, as SQLite writes before it
+   * deletes a WAL. A checkpoint of our own that was still running looks the same.
+   */
+  #isWrittenSinceNames(): boolean {
+    const { mtimeMs } = statSync(this.#folder, missingIsUndefined) ?? noFolder
+    return (statSync(this.#path, missingIsUndefined)?.mtimeMs ?? 0) > mtimeMs
   }
 }
 

@@ -136,7 +136,7 @@ export interface FileWatch {
   adopt(): void
   /** What was deleted or replaced since. Called for every write: synchronous, and mostly one `stat`. */
   change(): FileChange | undefined
-  /** After a change: whether nobody else has written to the database since it was found. */
+  /** After a change: whether nobody else seems to have written to the database since the files went. */
   isUntouched(): boolean
 }
 

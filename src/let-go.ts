@@ -23,6 +23,9 @@ export async function disconnect(connector: Connector, writer: PatientConnection
  * Closes a writer whose files are lost, soon and at most once. At its close SQLite copies into the database what was
  * committed while the files went, if it finds nobody else there. But if others have written since, that copy would
  * damage what they wrote: then the writer stays open to the end of the process, and never writes again.
+ *
+ * A checkpoint of our own that was running when the files went cannot be told from a backup that is copied over the
+ * database in that time, so it counts as what others wrote: some milliseconds of commits are lost with the process.
  */
 export async function letGo(connector: Connector, clock: Clock, writer: PatientConnection): Promise<void> {
   await new Promise<void>((resolve) => {
