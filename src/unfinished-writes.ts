@@ -32,5 +32,5 @@ export async function abandonWrites(
   await lease?.revoke(error)
   await pump.drained()
   const rejectedWrites = units.filter((unit) => unit.error === error).length
-  return { rejectedWrites, revokedTransactions: lease === undefined ? 0 : 1 }
+  return { rejectedWrites, revokedTransactions: lease ? 1 : 0 }
 }

@@ -49,7 +49,7 @@ export class WaitingUnits implements WatchedUnits {
     let isLate = false
     for (const unit of units) {
       unit.isTried = false
-      if (unit.leftBy !== undefined) this.giveUp(unit, unit.leftBy.error)
+      if (unit.leftBy) this.giveUp(unit, unit.leftBy.error)
       else if (unit.wait.deadlineMs <= nowMs) isLate = true
     }
     if (isLate) this.watch.expire()

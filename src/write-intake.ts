@@ -49,7 +49,7 @@ export class WriteIntake {
 
   /** As {@linkcode WriteIntake.enter}, past those that are kept back, and also if the queue is full. */
   enterUpkeep(unit: WriteUnit): void {
-    if (this.#closedBy === undefined) this.#admit(unit)
+    if (!this.#closedBy) this.#admit(unit)
     else unit.reject(this.#closedBy)
   }
 
@@ -61,7 +61,7 @@ export class WriteIntake {
   }
 
   #refusal({ wait }: WriteUnit): unknown {
-    if (this.#closedBy !== undefined) return this.#closedBy
+    if (this.#closedBy) return this.#closedBy
     if (wait.signal?.aborted) return wait.signal.reason
     const max = this.#maxQueuedWrites
     if (this.#waiting.count < max) return undefined
