@@ -38,7 +38,7 @@ export class WriteIntake {
 
   /** Takes a unit in, or rejects it. */
   enter(unit: WriteUnit): void {
-    if (this.#keptBackUntil !== undefined) {
+    if (this.#keptBackUntil) {
       void this.#keptBackUntil.then(() => this.enter(unit))
       return
     }
