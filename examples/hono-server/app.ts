@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { Hono } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { UpgradeWebSocket } from 'hono/ws'
 import { PageAccess, refuseOtherSites, requireTokenOrCookie } from './auth.ts'
 import { failureResponse } from './failures.ts'
@@ -29,25 +30,20 @@ export interface AppOptions {
   readonly readPage: ReadPage
 }
 
-const maxBodyBytes = 1024 * 1024
-
 /** Makes the app. */
 export function createApp({ services, token, upgradeWebSocket, readPage }: AppOptions): Hono {
   const app = new Hono()
   app.onError((error, c) => failureResponse(error, c))
   app.notFound((c) => notFound(c, 'Not found'))
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: otherMethods }))
   app.route('/', healthRoutes(services))
 
-  const tooLarge = {
-    error: 'body-too-large',
-    reason: `the body must not be larger than ${maxBodyBytes} bytes`,
-  }
   const access = token === undefined ? undefined : new PageAccess(token)
   app.use(refuseOtherSites)
-  app.use('/', bodyLimit({ maxSize: 4_096 }))
+  app.use('/', bodyAtMost(4_096))
   app.route('/', pageRoutes(access, readPage))
   if (token !== undefined && access !== undefined) app.use(requireTokenOrCookie(token, access))
-  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: (c) => c.json(tooLarge, 413) }))
+  app.use(bodyAtMost(1024 * 1024))
 
   app.route('/', machineRoutes(services))
   app.route('/', sessionRoutes(services))
@@ -55,4 +51,15 @@ export function createApp({ services, token, upgradeWebSocket, readPage }: AppOp
   app.route('/', liveRoutes(services, upgradeWebSocket))
   app.route('/', metricsRoutes(services))
   return app
+}
+
+function bodyAtMost(maxBytes: number): MiddlewareHandler {
+  const reason = `the body must not be larger than ${maxBytes} bytes`
+  return bodyLimit({ maxSize: maxBytes, onError: (c) => c.json({ error: 'body-too-large', reason }, 413) })
+}
+
+/** The path is right, the method is not. */
+function otherMethods(c: Context, methods: readonly string[]): Response {
+  const allow = methods.join(', ')
+  return c.json({ error: 'method-not-allowed', reason: `this path takes ${allow}` }, 405, { allow })
 }

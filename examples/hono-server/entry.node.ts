@@ -27,6 +27,11 @@ await runServer({
         return response
       },
       websocket: { server: sockets as unknown as SocketServer },
+      // What asks for h2c, as HTTP/2 clients do at first, is a request like any other: else Node waits for somebody to
+      // upgrade it, and it is never answered. Node 22.21 and later.
+      serverOptions: {
+        shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+      },
     })
     server.listen(port, hostname)
     await once(server, 'listening')

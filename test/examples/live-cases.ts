@@ -156,6 +156,22 @@ export const liveCases: readonly RouteCase[] = [
 
       expect((await demo.request(`/v2/sessions/${id}`)).body.session).toMatchObject({ active: false, seq: 1 })
       expect(await brief(demo.request('/v1/updates'))).toEqual([426, 'upgrade-required'])
+      const half = { authorization: `Bearer ${demoToken}`, connection: 'upgrade', upgrade: 'websocket' }
+      expect(await statusOf(`${demo.url}/v1/updates`, half, [], 'GET')).toBe(400)
+    },
+  },
+  {
+    name: 'HEAD /v1/events is answered, and nobody watches for it',
+    async run(demo) {
+      const watching = async (): Promise<number> =>
+        Number(/^demo_event_clients (\d+)$/m.exec((await demo.request('/metrics')).body)?.[1])
+      const before = await watching()
+      for (let count = 0; count < 5; count++) {
+        const { status, headers } = await demo.request('/v1/events', undefined, 'HEAD')
+        expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+      }
+
+      expect(await watching()).toBeLessThanOrEqual(before)
     },
   },
   {

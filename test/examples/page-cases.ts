@@ -66,6 +66,19 @@ export const pageCases: readonly RouteCase[] = [
     },
   },
   {
+    name: 'POST / with what is no form gets 400, and with too much 413, as JSON',
+    async run({ url }) {
+      const post = async (body: string): Promise<unknown[]> => {
+        const headers = { 'content-type': 'multipart/form-data' }
+        const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual' })
+        return [response.status, ((await response.json()) as { error: string }).error]
+      }
+
+      expect(await post('no boundary')).toEqual([400, 'invalid-params'])
+      expect(await post('x'.repeat(5_000))).toEqual([413, 'body-too-large'])
+    },
+  },
+  {
     name: 'events and the WebSocket are not for strangers, nor is the WebSocket for the pages of others',
     async run({ url }) {
       for (const path of ['/v1/events', '/v1/updates', '/metrics'])

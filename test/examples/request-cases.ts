@@ -50,6 +50,32 @@ export const requestCases: readonly RouteCase[] = [
     },
   },
   {
+    name: 'a method that a path does not take gets 405 with those that it takes, and 401 without the token',
+    async run(demo) {
+      const ask = async (method: string, path: string): Promise<unknown[]> => {
+        const { status, headers, body } = await demo.request(path, undefined, method)
+        return [status, headers.get('allow'), body.error]
+      }
+
+      expect(await ask('DELETE', '/v1/machines')).toEqual([405, 'POST, GET, HEAD', 'method-not-allowed'])
+      expect(await ask('GET', '/v1/presence')).toEqual([405, 'POST', 'method-not-allowed'])
+      expect(await ask('PUT', `/v1/machines/${newId()}/revoke`)).toEqual([405, 'POST', 'method-not-allowed'])
+      expect(await ask('POST', '/healthz')).toEqual([405, 'GET, HEAD', 'method-not-allowed'])
+      expect(await statusOf(`${demo.url}/v1/machines`, {}, [], 'DELETE')).toBe(401)
+    },
+  },
+  {
+    name: 'a request that offers HTTP/2, as some clients do with their first one, is answered in HTTP/1.1',
+    async run({ url }) {
+      const offer = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' }
+      const headers = { authorization: 'Bearer test-token', ...offer }
+
+      expect(await statusOf(`${url}/v1/machines`, headers, [], 'GET')).toBe(200)
+      const body = JSON.stringify({ id: newId(), metadata: '' })
+      expect(await statusOf(`${url}/v1/machines`, headers, [body])).toBe(200)
+    },
+  },
+  {
     name: 'what is not there gets 404 with its name',
     async run(demo) {
       const id = newId()

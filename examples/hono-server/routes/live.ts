@@ -36,15 +36,17 @@ export function liveRoutes(
     return c.json(await presence.record(heartbeats, Date.now()))
   })
 
-  app.get('/v1/events', (c) =>
-    streamSSE(c, async (stream) => {
+  app.get('/v1/events', (c) => {
+    // Nobody would read the stream, and nobody would end it.
+    if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' })
+    return streamSSE(c, async (stream) => {
       const subscription = hub.subscribe(() => stream.abort())
       stream.onAbort(() => subscription.end())
       // Something at once, or a browser does not call the stream open.
       await stream.write('retry: 1000\n\n')
       for await (const events of unreadOf(subscription)) await stream.write(events.map(sseText).join(''))
-    }),
-  )
+    })
+  })
 
   const updates = upgradeWebSocket((c) => {
     const { machineId } = queryOf(c, inputs.updatesQuery)
@@ -132,7 +134,11 @@ function failureOf(error: unknown): { readonly error: string; readonly reason?: 
   return { error: 'internal' }
 }
 
+/** Half a handshake (RFC 6455, 4.1) is refused here: each runtime has an answer of its own to it, up to 500. */
 const requireUpgrade: MiddlewareHandler = async (c, next) => {
-  if (c.req.header('upgrade')?.toLowerCase() === 'websocket') return next()
-  return c.json({ error: 'upgrade-required', reason: 'this is a WebSocket' }, 426, { upgrade: 'websocket' })
+  if (c.req.header('upgrade')?.toLowerCase() !== 'websocket')
+    return c.json({ error: 'upgrade-required', reason: 'this is a WebSocket' }, 426, { upgrade: 'websocket' })
+  if (!/^[\w+/]{22}==$/.test(c.req.header('sec-websocket-key') ?? ''))
+    throw new InvalidParamsError('the header sec-websocket-key must be that of a WebSocket handshake')
+  return next()
 }

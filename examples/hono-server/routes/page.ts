@@ -6,6 +6,7 @@
  */
 import { Hono } from 'hono'
 import { type PageAccess, setPageCookie } from '../auth.ts'
+import { InvalidParamsError } from '../validation.ts'
 
 /** A file of the page. */
 export type PageFile =
@@ -53,8 +54,10 @@ export function pageRoutes(access: PageAccess | undefined, readPage: ReadPage): 
     return isIn ? serve('live.html') : serve('sign-in.html', 401)
   })
   app.post('/', async (c) => {
-    const { token } = await c.req.parseBody()
     if (access === undefined) return c.redirect('/', 303)
+    const { token } = await c.req.parseBody().catch(() => {
+      throw new InvalidParamsError('the body must be a form')
+    })
     if (typeof token !== 'string' || !(await access.isToken(token))) return serve('sign-in.html', 401)
     setPageCookie(c, await access.cookie())
     return c.redirect('/', 303)
