@@ -145,7 +145,8 @@ function isAllowed(path: string, mode: number): boolean {
   try {
     accessSync(path, mode)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    // Deno cannot tell without `--allow-sys`: only what the file system refuses is refused.
+    return !['EACCES', 'EPERM', 'EROFS'].includes((error as { readonly code?: string }).code ?? '')
   }
 }

@@ -1,10 +1,11 @@
 /** Where a database is, and what is said when it cannot be opened. */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, OpenError } from '../../src/errors.ts'
+import { binary } from '../processes/peer.ts'
 import { adapters, connect, rowsOf, runtime, temporaryFolder } from './_local.ts'
 
 describe.each(adapters)('opening a file with $name', ({ create }) => {
@@ -78,6 +79,30 @@ describe('opening a file without permission', () => {
 
       expect(openAsNobody(join(folder, 'secret.db'))).toContain('this process may not read it')
       expect(openAsNobody(join(folder, 'closed', 'new.db'))).toContain('may not create files in')
+    },
+  )
+})
+
+describe('opening a file with no more permissions than the README names', () => {
+  const program = `import { openStorage } from 'unbusy/auto'
+    const [dialect, url] = process.argv.slice(2)
+    await using storage = await openStorage({ dialect, url })
+    await storage.db.schema.createTable('t').addColumn('a', 'integer').execute()
+    await storage.write((trx) => trx.insertInto('t').values({ a: 1 }).execute())
+    console.log(JSON.stringify(await storage.db.selectFrom('t').selectAll().execute()))`
+
+  test.skipIf(runtime !== 'deno').each(['node-sqlite', 'libsql'])(
+    '%s (on Deno: nobody else has any)',
+    (dialect) => {
+      const row = readFileSync('README.md', 'utf8')
+        .split('\n')
+        .find((line) => line.startsWith(`| ${dialect}`))
+      const permissions = row?.match(/--allow-\w+/g) ?? []
+      const path = join(temporaryFolder(), 'app.db')
+      const options = ['run', '--no-prompt', ...permissions, '-', dialect, path]
+      const { stdout, stderr } = spawnSync(binary('deno'), options, { input: program, encoding: 'utf8' })
+
+      expect(stdout, stderr).toBe('[{"a":1}]\n')
     },
   )
 })
