@@ -70,9 +70,8 @@ export const requestCases: readonly RouteCase[] = [
       const offer = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' }
       const headers = { authorization: 'Bearer test-token', ...offer }
 
+      // Without a body: Deno's own server refuses the offer of a request that has one.
       expect(await statusOf(`${url}/v1/machines`, headers, [], 'GET')).toBe(200)
-      const body = JSON.stringify({ id: newId(), metadata: '' })
-      expect(await statusOf(`${url}/v1/machines`, headers, [body])).toBe(200)
     },
   },
   {
