@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { Miniflare } from 'miniflare'
-import { UnbusyError } from 'unbusy'
+import { parseDatabaseUrl, UnbusyError } from 'unbusy'
 import { configFromEnv } from './config.ts'
 
 /** What the Worker is told of the environment, as it is. */
@@ -43,7 +43,9 @@ async function serve(): Promise<void> {
   const url = await miniflare.ready
   const stop = (): void => void miniflare.dispose().then(() => process.exit(0))
   process.once('SIGTERM', stop).once('SIGINT', stop)
-  const database = process.env.DATABASE_URL ? new URL(storage.url).host : `D1 in ${D1_FOLDER}`
+  // As `entry.worker.ts` chooses: workerd has no files, so the URL of one means nothing to it.
+  const isRemote = parseDatabaseUrl(storage.url).kind === 'remote'
+  const database = isRemote ? new URL(storage.url).host : `D1 in ${D1_FOLDER}`
   const curl = token === undefined ? 'curl -s' : 'curl -s -H "authorization: Bearer $API_TOKEN"'
   console.log(`
 The unbusy demo runs on workerd, database ${database}

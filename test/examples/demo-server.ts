@@ -91,7 +91,7 @@ export async function startDemo(
   const child = new DemoProcess(target.runtime, {
     API_TOKEN: demoToken,
     ...(target.runtime === 'workerd'
-      ? { D1_FOLDER: path }
+      ? { D1_FOLDER: path, DATABASE_URL: 'of-another-runtime.db' }
       : { DATABASE_URL: path, DATABASE_DIALECT: target.dialect }),
     ...env,
   })
