@@ -38,8 +38,12 @@ export const pageCases: readonly RouteCase[] = [
         fetch(url, { method: 'POST', body: new URLSearchParams({ token }), redirect: 'manual' })
       const stranger = await fetch(url)
       expect(stranger.status).toBe(401)
-      expect(await stranger.text()).toContain('<form method="post"')
-      expect((await signIn('wrong')).status).toBe(401)
+      const question = await stranger.text()
+      expect(question).toContain('<form method="post"')
+      const refusal = await signIn('wrong')
+      expect(refusal.status).toBe(401)
+      const alert = / role="alert">This is not the token/
+      expect([alert.test(question), alert.test(await refusal.text())]).toEqual([false, true])
 
       const welcome = await signIn(demoToken)
       expect([welcome.status, welcome.headers.get('location')]).toEqual([303, '/'])

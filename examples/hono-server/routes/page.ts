@@ -43,11 +43,13 @@ const headers = {
 /** `GET /` and its files; `POST /` signs in. */
 export function pageRoutes(access: PageAccess | undefined, readPage: ReadPage): Hono {
   const app = new Hono()
-  const serve = async (name: PageFile, status: 200 | 401 = 200): Promise<Response> => {
-    return new Response(await readPage(name), {
-      status,
-      headers: { ...headers, 'content-type': types[name] },
-    })
+  const serve = async (
+    name: PageFile,
+    status: 200 | 401 = 200,
+    edit: (text: string) => string = (text) => text,
+  ): Promise<Response> => {
+    const text = edit(await readPage(name))
+    return new Response(text, { status, headers: { ...headers, 'content-type': types[name] } })
   }
   app.get('/', async (c) => {
     const isIn = access === undefined || (await access.hasCookie(c))
@@ -58,7 +60,8 @@ export function pageRoutes(access: PageAccess | undefined, readPage: ReadPage): 
     const { token } = await c.req.parseBody().catch(() => {
       throw new InvalidParamsError('the body must be a form')
     })
-    if (typeof token !== 'string' || !(await access.isToken(token))) return serve('sign-in.html', 401)
+    if (typeof token !== 'string' || !(await access.isToken(token)))
+      return serve('sign-in.html', 401, (html) => html.replace('role="alert" hidden', 'role="alert"'))
     setPageCookie(c, await access.cookie())
     return c.redirect('/', 303)
   })
