@@ -32,7 +32,7 @@ export async function runBatch<const Queries extends readonly BatchQuery[]>(
   options?: WriteOptions,
 ): Promise<BatchResults<Queries>> {
   try {
-    pool.assertTakesIn()
+    pool.intake.assertTakesIn()
     const compiled = queries.map((query) => ('compile' in query ? query.compile() : query))
     const statements = compiled.map((query) => toBatchStatement(pool, query))
     if (statements.length === 0) return [] as unknown as BatchResults<Queries>

@@ -16,7 +16,7 @@ export function bufferHost(
   pool: ConnectionPool,
   { lane = 'background', lockTimeoutMs }: WaitOptions,
 ): BufferHost {
-  pool.assertNotClosing()
+  pool.intake.assertNotClosing()
   const { clock, connector, buffers } = pool
   const { startedAtMs, deadlineMs } = pool.startWait({
     lane,

@@ -18,7 +18,7 @@ export function queueHost(pool: ConnectionPool): BulkHost {
     isOneUnit: false,
     limits: pool.connector.capabilities,
     async write(queries, options) {
-      pool.assertOpen()
+      pool.intake.assertOpen()
       const statements = queries.map((query) => toStatement(query, pool.integerBinding))
       const results = (await writeStatements(pool, statements, options)) ?? []
       return results.reduce((sum, { changes }) => sum + Number(changes ?? 0), 0)

@@ -7,8 +7,10 @@ import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, Que
 import { UnbusyAdapter } from './adapter.ts'
 import { UnbusyDriver } from './driver.ts'
 import { UnbusyIntrospector } from './introspector.ts'
-import { ConnectionPool } from './pool.ts'
-import { checkOptions, type PoolOptions } from './pool-options.ts'
+import { checkOptions } from './option-checks.ts'
+import type { ConnectionPool } from './pool.ts'
+import { openPool } from './pool-opening.ts'
+import type { PoolOptions } from './pool-options.ts'
 import { UnbusyQueryCompiler } from './query-compiler.ts'
 
 /**
@@ -35,7 +37,7 @@ export class UnbusyDialect implements Dialect {
   constructor(options: PoolOptions) {
     checkOptions(options)
     this.#reservedTablePrefix = options.connector.capabilities.reservedTablePrefix
-    this.#open = () => ConnectionPool.open(options)
+    this.#open = () => openPool(options)
   }
 
   createDriver(): Driver {

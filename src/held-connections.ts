@@ -100,7 +100,7 @@ export class HeldConnections {
     begin: (connection: PatientConnection) => Promise<void>,
     wait: LockWait,
   ): Promise<PatientConnection> {
-    this.#pool.assertOpen()
+    this.#pool.intake.assertOpen()
     const reader = await this.#pool.readers.borrow(wait)
     try {
       await begin(reader)

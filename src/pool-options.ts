@@ -1,16 +1,15 @@
 /**
- * The options of a storage and of one call, and their checks.
+ * The options of a storage and of one call, and the budgets they come to. What they may be is checked in
+ * `option-checks.ts`.
  *
  * @module
  */
 import type { OnConnection } from './connection-init.ts'
 import type { Connector } from './connector.ts'
-import { ConfigError } from './errors.ts'
 import type { OnWarning } from './events.ts'
-import { type Lane, lanesByUrgency } from './lanes.ts'
+import type { Lane } from './lanes.ts'
 import type { Clock } from './lock-wait.ts'
-import { checkPragmas, type Pragmas } from './pragma-rules.ts'
-import { checkLockTimeout } from './retry.ts'
+import type { Pragmas } from './pragma-rules.ts'
 import type { IntegerBinding, IntegerReading } from './values.ts'
 
 /** Who checkpoints, and how far it may go. */
@@ -102,73 +101,4 @@ export function lockTimeoutsOf({ lockTimeoutMs = {} }: PoolOptions): Readonly<Re
     return { control: lockTimeoutMs, normal: lockTimeoutMs, background: lockTimeoutMs }
   }
   return { control: 30_000, normal: 30_000, background: 60_000, ...lockTimeoutMs }
-}
-
-/**
- * A bad option throws before anything is opened (contract C1).
- *
- * @throws {ConfigError | RangeError} Naming the option and its value.
- */
-export function checkOptions(options: PoolOptions): void {
-  if (typeof options.connector?.connect !== 'function') {
-    throw new ConfigError(
-      "Cannot open storage without a connector: pass one, or use openStorage of 'unbusy/auto'",
-    )
-  }
-  checkPragmas(options.pragmas ?? {})
-  checkRemote(options)
-  for (const [lane, lockTimeoutMs] of Object.entries(lockTimeoutsOf(options))) {
-    checkLane('Cannot open storage as each key of lockTimeoutMs', lane)
-    checkLockTimeout(lockTimeoutMs)
-  }
-  checkInteger('maxQueuedWrites', options.maxQueuedWrites, 1)
-  checkInteger('drainTimeoutMs', options.drainTimeoutMs, 0)
-  checkDuration('transactionWarnMs', options.transactionWarnMs)
-  checkDuration('maxTransactionMs', options.maxTransactionMs)
-  checkInteger('maxReaders', options.maxReaders, 2)
-  checkInteger('maxCachedStatements', options.maxCachedStatements, 0)
-  checkInteger('checkpointWalBytes', options.checkpointWalBytes, 1)
-  checkWord('Cannot open storage as checkpoint', options.checkpoint, ['auto', 'passive', 'off'])
-  checkWord('Cannot open storage as integers', options.integers, ['auto', 'bigint', 'strict'])
-  checkWord('Cannot open storage as integerBinding', options.integerBinding, ['integer', 'driver'])
-  checkFunction('onConnection', options.onConnection)
-  checkFunction('onWarning', options.onWarning)
-}
-
-/** Every request may get another connection of the server: what is set on one would hold for some queries and not for others. */
-function checkRemote({ connector, pragmas, onConnection }: PoolOptions): void {
-  if (connector.capabilities.remote !== true) return
-  const name = onConnection !== undefined ? 'onConnection' : pragmas !== undefined ? 'pragmas' : undefined
-  if (name === undefined) return
-  throw new ConfigError(
-    `Cannot open storage with ${name} on ${connector.location} as connections and their pragmas are the server's there`,
-  )
-}
-
-/** @throws {ConfigError} If there is no such lane; `what` is the start of the sentence. */
-export function checkLane(what: string, lane: string): void {
-  checkWord(what, lane, lanesByUrgency)
-}
-
-/** @throws {ConfigError} If it is none of these words; `what` is the start of the sentence. */
-export function checkWord(what: string, value: string | undefined, words: readonly string[]): void {
-  if (value === undefined || words.includes(value)) return
-  throw new ConfigError(`${what} must be one of ${words.join(', ')}: current value is ${value}`)
-}
-
-function checkInteger(name: string, value: number | undefined, least: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= least)) return
-  throw new RangeError(
-    `Cannot open storage as ${name} must be an integer >= ${least}: current value is ${value}`,
-  )
-}
-
-function checkDuration(name: string, value: number | undefined): void {
-  if (value === undefined || (typeof value === 'number' && value >= 1)) return
-  throw new RangeError(`Cannot open storage as ${name} must be >= 1, or Infinity: current value is ${value}`)
-}
-
-function checkFunction(name: string, value: unknown): void {
-  if (value === undefined || typeof value === 'function') return
-  throw new ConfigError(`Cannot open storage as ${name} must be a function: it is of type ${typeof value}`)
 }

@@ -147,7 +147,7 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
   }
 
   async #write(given: readonly object[], verb: BulkVerb, options: BulkOptions): Promise<BulkResult> {
-    if (this.#trx === undefined) this.#pool.assertTakesIn()
+    if (this.#trx === undefined) this.#pool.intake.assertTakesIn()
     if (bulk.loaded !== undefined) return await this.#writerOf(bulk.loaded).write(given, verb, options)
     // The caller's rows are his again when this returns, and its place is before the writes that come next (C5).
     const rows = given.map((row) => ({ ...row }))

@@ -33,7 +33,7 @@ export async function queryAlone(
   options?: WaitOptions,
 ): Promise<QueryResult<unknown>> {
   try {
-    pool.assertTakesIn()
+    pool.intake.assertTakesIn()
     const statement = toStatement(query, pool.integerBinding)
     if (isPlainWrite(statement)) {
       const results = await pool.queue.write(pool.startWait(options), [statement])
@@ -56,7 +56,7 @@ export async function executeAlone(
   statement: RoutedStatement,
   wait: LockWait,
 ): Promise<StatementResult> {
-  pool.assertOpen()
+  pool.intake.assertOpen()
   assertStandsAlone(statement)
   if (statement.kind !== 'read' || pool.readsOnWriter) return executeOnWriter(pool, statement, wait)
   await letWritesBreathe(pool)

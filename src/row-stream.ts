@@ -31,7 +31,7 @@ export async function openOwnReader(
   wait: LockWait,
 ): Promise<RowSource | undefined> {
   if (statement.kind !== 'read' || pool.readsOnWriter) return undefined
-  pool.assertOpen()
+  pool.intake.assertOpen()
   assertStandsAlone(statement)
   const reader = await pool.readers.tryBorrow()
   if (reader === undefined) return undefined

@@ -36,7 +36,7 @@ export function kyselyFactory<DB>(
         adapter: base.adapter,
         provider: { provideConnection: (consumer, abort) => base.provideConnection(consumer, abort) },
         waitOptions,
-        assertTakesIn: () => pool.assertTakesIn(),
+        assertTakesIn: () => pool.intake.assertTakesIn(),
         ...(options.log === undefined && {
           executeAlone: (query) => queryAlone(pool, query, waitOptions),
         }),

@@ -22,13 +22,15 @@ import { OpenDialect } from './dialect.ts'
 import type { DoctorOptions } from './doctor/examination.ts'
 import type { DoctorReport } from './doctor/report.ts'
 import type { FlushOptions } from './flush-loop.ts'
-import { type CloseReport, ConnectionPool } from './pool.ts'
+import type { ConnectionPool } from './pool.ts'
+import { openPool } from './pool-opening.ts'
 import type { WaitOptions, WriteOptions } from './pool-options.ts'
 import { type PreparedQuery, prepareQuery } from './prepared-query.ts'
 import { Repository, tableOf } from './repository.ts'
 import type { RepositoryKey, TableName } from './repository-types.ts'
 import { checkLockTimeout } from './retry.ts'
 import { rowInserter } from './row-inserter.ts'
+import type { CloseReport } from './shutdown.ts'
 import { type KyselyOptions, kyselyFactory, type StorageOptions } from './storage-kysely.ts'
 import { type StorageStats, statsOf } from './storage-stats.ts'
 import type { PushResult } from './write-behind.ts'
@@ -52,7 +54,7 @@ type AppendTo<DB, Table extends keyof DB> = AppendOptions<Insertable<DB[Table]>>
  * ```
  */
 export async function openStorage<DB>(options: StorageOptions): Promise<Storage<DB>> {
-  return new Storage<DB>(await ConnectionPool.open(options), options)
+  return new Storage<DB>(await openPool(options), options)
 }
 
 /** An open database. Close it, or declare it with `await using`. */
@@ -251,7 +253,7 @@ export class Storage<DB> implements AsyncDisposable {
    * ```
    */
   async doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
-    this.#pool.assertOpen()
+    this.#pool.intake.assertOpen()
     if (options.lockTimeoutMs !== undefined) checkLockTimeout(options.lockTimeoutMs)
     // Loaded when it is asked for: a fifth of the core's size, of which an isolate on the edge has no use.
     const { examineStorage } = await import('./doctor/doctor.ts')
@@ -260,7 +262,7 @@ export class Storage<DB> implements AsyncDisposable {
 
   /** Whether {@linkcode Storage.close} was called. */
   get isClosed(): boolean {
-    return this.#pool.isClosing
+    return this.#pool.intake.isClosing
   }
 
   /** Figures of this moment. */

@@ -6,7 +6,8 @@
 import { type Connector, OpenError } from 'unbusy'
 import { type TestClock, testClock } from 'unbusy/testing'
 import { onTestFinished } from 'vitest'
-import { ConnectionPool } from '../../src/pool.ts'
+import type { ConnectionPool } from '../../src/pool.ts'
+import { openPool as open } from '../../src/pool-opening.ts'
 import type { PoolOptions } from '../../src/pool-options.ts'
 import { connectorNames, connectorTo } from '../contract/matrix.ts'
 
@@ -26,7 +27,7 @@ export function firstConnector(url: string): Promise<Connector> {
 export async function openPool(options: Partial<PoolOptions> = {}): Promise<TestPool> {
   const clock = testClock()
   const connector = options.connector ?? (await firstConnector(':memory:'))
-  const pool = await ConnectionPool.open({ clock, onWarning: () => {}, ...options, connector })
+  const pool = await open({ clock, onWarning: () => {}, ...options, connector })
   onTestFinished(async () => {
     const closing = pool.close()
     await clock.advance(100_000)

@@ -5,10 +5,9 @@
  * @module
  */
 import fc from 'fast-check'
-import { type Lane, LockTimeoutError, QueueFullError, StorageClosedError } from 'unbusy'
+import { type CloseReport, type Lane, LockTimeoutError, QueueFullError, StorageClosedError } from 'unbusy'
 import { describe, expect, it } from 'vitest'
 import { lanesByUrgency } from '../../src/lanes.ts'
-import type { CloseReport } from '../../src/pool.ts'
 import { openPool, type TestPool } from './pool.ts'
 
 type Step =

@@ -1,0 +1,81 @@
+/**
+ * The checks of options: a mistake is told before anything is opened, by its name and value (contract C1).
+ *
+ * @module
+ */
+import { ConfigError } from './errors.ts'
+import { lanesByUrgency } from './lanes.ts'
+import { lockTimeoutsOf, type PoolOptions } from './pool-options.ts'
+import { checkPragmas } from './pragma-rules.ts'
+import { checkLockTimeout } from './retry.ts'
+
+/**
+ * A bad option throws before anything is opened (contract C1).
+ *
+ * @throws {ConfigError | RangeError} Naming the option and its value.
+ */
+export function checkOptions(options: PoolOptions): void {
+  if (typeof options.connector?.connect !== 'function') {
+    throw new ConfigError(
+      "Cannot open storage without a connector: pass one, or use openStorage of 'unbusy/auto'",
+    )
+  }
+  checkPragmas(options.pragmas ?? {})
+  checkRemote(options)
+  for (const [lane, lockTimeoutMs] of Object.entries(lockTimeoutsOf(options))) {
+    checkLane('Cannot open storage as each key of lockTimeoutMs', lane)
+    checkLockTimeout(lockTimeoutMs)
+  }
+  checkInteger('maxQueuedWrites', options.maxQueuedWrites, 1)
+  checkInteger('drainTimeoutMs', options.drainTimeoutMs, 0)
+  checkDuration('transactionWarnMs', options.transactionWarnMs)
+  checkDuration('maxTransactionMs', options.maxTransactionMs)
+  checkInteger('maxReaders', options.maxReaders, 2)
+  checkInteger('maxCachedStatements', options.maxCachedStatements, 0)
+  checkInteger('checkpointWalBytes', options.checkpointWalBytes, 1)
+  checkWord('checkpoint', options.checkpoint, ['auto', 'passive', 'off'])
+  checkWord('integers', options.integers, ['auto', 'bigint', 'strict'])
+  checkWord('integerBinding', options.integerBinding, ['integer', 'driver'])
+  checkFunction('onConnection', options.onConnection)
+  checkFunction('onWarning', options.onWarning)
+}
+
+/** Every request may get another connection of the server: what is set on one would hold for some queries and not for others. */
+function checkRemote({ connector, pragmas, onConnection }: PoolOptions): void {
+  if (connector.capabilities.remote !== true) return
+  const name = onConnection !== undefined ? 'onConnection' : pragmas !== undefined ? 'pragmas' : undefined
+  if (name === undefined) return
+  throw new ConfigError(
+    `Cannot open storage with ${name} on ${connector.location} as connections and their pragmas are the server's there`,
+  )
+}
+
+/** @throws {ConfigError} If there is no such lane; `what` is the start of the sentence. */
+export function checkLane(what: string, lane: string): void {
+  if ((lanesByUrgency as readonly string[]).includes(lane)) return
+  throw new ConfigError(`${what} must be one of ${lanesByUrgency.join(', ')}: current value is ${lane}`)
+}
+
+function checkInteger(name: string, value: number | undefined, least: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= least)) return
+  throw new RangeError(refusal(name, `an integer >= ${least}`, value))
+}
+
+function checkDuration(name: string, value: number | undefined): void {
+  if (value === undefined || (typeof value === 'number' && value >= 1)) return
+  throw new RangeError(refusal(name, '>= 1, or Infinity', value))
+}
+
+function checkWord(name: string, value: string | undefined, words: readonly string[]): void {
+  if (value === undefined || words.includes(value)) return
+  throw new ConfigError(refusal(name, `one of ${words.join(', ')}`, value))
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return
+  throw new ConfigError(`Cannot open storage as ${name} must be a function: it is of type ${typeof value}`)
+}
+
+function refusal(name: string, must: string, value: unknown): string {
+  return `Cannot open storage as ${name} must be ${must}: current value is ${value}`
+}

@@ -1,0 +1,61 @@
+/**
+ * How the connections of a storage come to be: options are checked, the writer is opened and initialized, and what looks
+ * after its file is there before anything is written.
+ *
+ * @module
+ */
+import { PatientConnection } from './connection.ts'
+import type { UnbusyError } from './errors.ts'
+import type { FileDatabase } from './file-database.ts'
+import { startLockWait, systemClock } from './lock-wait.ts'
+import { checkOptions } from './option-checks.ts'
+import { ConnectionPool } from './pool.ts'
+import { lockTimeoutsOf, type PoolOptions } from './pool-options.ts'
+
+/**
+ * Opens the writer; readers follow when they are needed. Takes the write lock only to create the file or to switch it to
+ * the configured journal mode.
+ *
+ * @throws {ConfigError | RangeError} If an option cannot be used.
+ * @throws {OpenError} If the database cannot be opened.
+ */
+export async function openPool(options: PoolOptions): Promise<ConnectionPool> {
+  checkOptions(options)
+  const { connector } = options
+  const wait = startLockWait(options.clock ?? systemClock, lockTimeoutsOf(options).normal)
+  let pool: ConnectionPool | undefined
+  let writer: PatientConnection | undefined
+  try {
+    const file = await fileOf(options, (error) => pool?.shutdown.letGo(error))
+    const connections = {
+      pragmas: options.pragmas ?? {},
+      onConnection: options.onConnection,
+      inMemory: connector.capabilities.singleConnection,
+      autocheckpoint: { pages: file?.firstAutocheckpoint() },
+      settings: {
+        integers: options.integers ?? 'auto',
+        maxCachedStatements: options.maxCachedStatements ?? 256,
+      },
+      guard: file?.guard,
+    }
+    writer = await PatientConnection.open(connector, 'writer', connections, wait)
+    await file?.warn(writer, wait)
+    pool = new ConnectionPool(options, connections, writer, file)
+    return pool
+  } catch (error) {
+    await writer?.close()
+    await connector.close?.()
+    throw error
+  }
+}
+
+/** What a database in a file needs; nothing for a server's, and for one in memory. */
+async function fileOf(
+  options: PoolOptions,
+  onLost: (error: UnbusyError) => void,
+): Promise<FileDatabase | undefined> {
+  const { singleConnection, remote } = options.connector.capabilities
+  if (singleConnection || remote) return undefined
+  const { FileDatabase } = await import('./file-database.ts')
+  return new FileDatabase(options, onLost)
+}
