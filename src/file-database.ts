@@ -11,6 +11,7 @@ import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-ver
 import type { UnbusyError } from './errors.ts'
 import { eventTeller } from './event-text.ts'
 import { FileGuard } from './file-guard.ts'
+import { type LostHost, letGo } from './let-go.ts'
 import { type LockWait, systemClock } from './lock-wait.ts'
 import type { PoolOptions } from './pool-options.ts'
 
@@ -61,6 +62,11 @@ export class FileDatabase {
       mayUseWorker: mayCheckpointBesideWriter(this.#engineVersion),
       onEvent: eventTeller(this.#options),
     })
+  }
+
+  /** Closes the connections of a storage whose files are lost. */
+  letGo(host: LostHost, writer: PatientConnection, error: UnbusyError): Promise<void> {
+    return letGo(host, writer, error)
   }
 
   /** Another journal has nothing to checkpoint. */

@@ -1,11 +1,22 @@
 /**
- * The end of a storage's connections, also of those whose files were deleted or replaced under them.
+ * The end of a storage's connections whose files were deleted or replaced under them.
  *
  * @module
  */
+import type { Checkpoints } from './checkpoint.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
+import type { UnbusyError } from './errors.ts'
 import type { Clock } from './lock-wait.ts'
+import type { Readers } from './readers.ts'
+
+/** What has the files open, besides the writer. */
+export interface LostHost {
+  readonly connector: Connector
+  readonly clock: Clock
+  readonly readers: Readers
+  readonly checkpoints: Checkpoints | undefined
+}
 
 /** The process that deletes the files closes the database just then; by now it has given its lock back. */
 const othersCloseMs = 500
@@ -13,10 +24,12 @@ const othersCloseMs = 500
 /** Not even the garbage collector may close these. */
 const kept = new Set<PatientConnection>()
 
-/** Closes the last connection, and what the connector holds on to. */
-export async function disconnect(connector: Connector, writer: PatientConnection): Promise<void> {
-  await writer.close()
-  await connector.close?.()
+/** Closes every connection, the writer last. Who waits for one is refused with `error`. */
+export async function letGo(host: LostHost, writer: PatientConnection, error: UnbusyError): Promise<void> {
+  host.checkpoints?.stop()
+  await host.readers.close(error)
+  await host.checkpoints?.close()
+  await letGoOfWriter(host, writer)
 }
 
 /**
@@ -27,10 +40,14 @@ export async function disconnect(connector: Connector, writer: PatientConnection
  * A checkpoint of our own that was running when the files went cannot be told from a backup that is copied over the
  * database in that time, so it counts as what others wrote: some milliseconds of commits are lost with the process.
  */
-export async function letGo(connector: Connector, clock: Clock, writer: PatientConnection): Promise<void> {
+async function letGoOfWriter({ connector, clock }: LostHost, writer: PatientConnection): Promise<void> {
   await new Promise<void>((resolve) => {
     clock.schedule(othersCloseMs, resolve)
   })
-  if (connector.fileWatch?.isUntouched() === false) kept.add(writer)
-  else await disconnect(connector, writer)
+  if (connector.fileWatch?.isUntouched() === false) {
+    kept.add(writer)
+    return
+  }
+  await writer.close()
+  await connector.close?.()
 }

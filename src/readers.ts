@@ -18,12 +18,6 @@ export interface ReadersHost {
   open(wait: LockWait): Promise<PatientConnection>
 }
 
-/** Somebody who waits for reads to end. */
-interface Watcher {
-  isContent(): boolean
-  resolve(): void
-}
-
 /** Opens readers up to a limit and lends them. */
 export class Readers {
   readonly #host: ReadersHost
@@ -37,7 +31,8 @@ export class Readers {
   #lent = 0
   /** Since when each lent reader is, in the order in which they were lent. */
   readonly #lentSinceMs = new Map<PatientConnection, number>()
-  readonly #watchers: Watcher[] = []
+  /** Called when a read has ended, by those who wait for that. */
+  readonly #watchers: (() => void)[] = []
   #closedBy: UnbusyError | undefined
 
   constructor(host: ReadersHost) {
@@ -166,11 +161,16 @@ export class Readers {
   }
 
   #until(isContent: () => boolean): Promise<void> {
-    if (isContent()) return Promise.resolve()
-    return new Promise((resolve) => this.#watchers.push({ isContent, resolve }))
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (isContent()) resolve()
+      }
+      this.#watchers.push(look)
+      look()
+    })
   }
 
   #noteEnd(): void {
-    for (const { isContent, resolve } of this.#watchers) if (isContent()) resolve()
+    for (const look of this.#watchers) look()
   }
 }

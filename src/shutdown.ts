@@ -8,8 +8,8 @@ import type { Checkpoints } from './checkpoint.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import type { UnbusyError } from './errors.ts'
+import type { FileDatabase } from './file-database.ts'
 import type { Intake } from './intake.ts'
-import { disconnect, letGo } from './let-go.ts'
 import type { Clock } from './lock-wait.ts'
 import { untilLoaded } from './on-demand.ts'
 import { lockTimeoutsOf, type PoolOptions } from './pool-options.ts'
@@ -40,13 +40,15 @@ export interface ShutdownHost {
 export class Shutdown {
   readonly #host: ShutdownHost
   readonly #writer: PatientConnection
+  readonly #file: FileDatabase | undefined
   #closing: Promise<CloseReport> | undefined
   /** Set once the files were lost: every connection is closed then. */
   #lettingGo: Promise<void> | undefined
 
-  constructor(host: ShutdownHost, writer: PatientConnection) {
+  constructor(host: ShutdownHost, writer: PatientConnection, file: FileDatabase | undefined) {
     this.#host = host
     this.#writer = writer
+    this.#file = file
   }
 
   /** Stops intake, drains, checkpoints and closes. The second call answers as the first. */
@@ -55,16 +57,9 @@ export class Shutdown {
     return this.#closing
   }
 
-  /** Closes the connections to files that were deleted or replaced. What is refused from now on is refused with `error`. */
+  /** Closes the connections to files that were deleted or replaced. Who waits for one is refused with `error`. */
   letGo(error: UnbusyError): void {
-    const { connector, clock, readers, checkpoints } = this.#host
-    checkpoints?.stop()
-    const letGoOfAll = async (): Promise<void> => {
-      await readers.close(error)
-      await checkpoints?.close()
-      await letGo(connector, clock, this.#writer)
-    }
-    this.#lettingGo = letGoOfAll().catch(() => {})
+    this.#lettingGo = this.#file?.letGo(this.#host, this.#writer, error).catch(() => {})
   }
 
   async #close(): Promise<CloseReport> {
@@ -95,8 +90,14 @@ export class Shutdown {
       await this.#writer.rollback()
       await checkpoints?.checkpointAtClose()
     }
-    await (this.#lettingGo ?? disconnect(connector, this.#writer))
+    // The files may have been lost at that checkpoint.
+    await (this.#lettingGo ?? this.#disconnect())
     return report
+  }
+
+  async #disconnect(): Promise<void> {
+    await this.#writer.close()
+    await this.#host.connector.close?.()
   }
 }
 
