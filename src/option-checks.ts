@@ -43,8 +43,8 @@ export function checkOptions(options: PoolOptions): void {
 /** Every request may get another connection of the server: what is set on one would hold for some queries and not for others. */
 function checkRemote({ connector, pragmas, onConnection }: PoolOptions): void {
   if (connector.capabilities.remote !== true) return
-  const name = onConnection !== undefined ? 'onConnection' : pragmas !== undefined ? 'pragmas' : undefined
-  if (name === undefined) return
+  if (onConnection === undefined && pragmas === undefined) return
+  const name = onConnection === undefined ? 'pragmas' : 'onConnection'
   throw new ConfigError(
     `Cannot open storage with ${name} on ${connector.location} as connections and their pragmas are the server's there`,
   )
