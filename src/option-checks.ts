@@ -58,24 +58,24 @@ export function checkLane(what: string, lane: string): void {
 
 function checkInteger(name: string, value: number | undefined, least: number): void {
   if (value === undefined || (Number.isInteger(value) && value >= least)) return
-  throw new RangeError(refusal(name, `an integer >= ${least}`, value))
+  throw new RangeError(
+    `Cannot open storage as ${name} must be an integer >= ${least}: current value is ${value}`,
+  )
 }
 
 function checkDuration(name: string, value: number | undefined): void {
   if (value === undefined || (typeof value === 'number' && value >= 1)) return
-  throw new RangeError(refusal(name, '>= 1, or Infinity', value))
+  throw new RangeError(`Cannot open storage as ${name} must be >= 1, or Infinity: current value is ${value}`)
 }
 
 function checkWord(name: string, value: string | undefined, words: readonly string[]): void {
   if (value === undefined || words.includes(value)) return
-  throw new ConfigError(refusal(name, `one of ${words.join(', ')}`, value))
+  throw new ConfigError(
+    `Cannot open storage as ${name} must be one of ${words.join(', ')}: current value is ${value}`,
+  )
 }
 
 function checkFunction(name: string, value: unknown): void {
   if (value === undefined || typeof value === 'function') return
   throw new ConfigError(`Cannot open storage as ${name} must be a function: it is of type ${typeof value}`)
-}
-
-function refusal(name: string, must: string, value: unknown): string {
-  return `Cannot open storage as ${name} must be ${must}: current value is ${value}`
 }
