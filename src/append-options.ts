@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { Insertable } from 'kysely'
 import type { FlushContext } from './coalesce-options.ts'
 import type { Lane } from './lanes.ts'
 import type { Clock } from './lock-wait.ts'
-import type { BufferReports, DropReason } from './write-behind.ts'
+import type { BufferReports, DropReason, PushResult } from './write-behind.ts'
 
 /**
  * What `push()` does when the queue is full: drops this row, or the one that waits longest; `reject` leaves the row to
@@ -64,3 +65,11 @@ export interface AppendStats {
 
 /** Inserts rows, all of them or none, and answers how many are new. */
 export type InsertRows<Row> = (rows: readonly Row[], context: FlushContext) => Promise<number>
+
+/** The options of `storage.append()`, typed by the tables of the database. */
+export type AppendTo<DB, Table extends keyof DB> = AppendOptions<Insertable<DB[Table]>> & {
+  readonly table: Table
+}
+
+/** What `push()` answers. */
+export type PushAnswer<Policy extends Overflow> = Policy extends 'wait' ? Promise<PushResult> : PushResult

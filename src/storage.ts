@@ -12,7 +12,7 @@ import {
   type KyselyPlugin,
   type Transaction,
 } from 'kysely'
-import type { AppendOptions, Overflow } from './append-options.ts'
+import type { AppendTo, Overflow } from './append-options.ts'
 import { AppendQueue } from './append-queue.ts'
 import { type BatchQuery, type BatchResults, runBatch } from './batch.ts'
 import { bufferHost } from './buffer-host.ts'
@@ -23,7 +23,6 @@ import type { DoctorOptions } from './doctor/examination.ts'
 import type { DoctorReport } from './doctor/report.ts'
 import type { FlushOptions } from './flush-loop.ts'
 import type { ConnectionPool } from './pool.ts'
-import { openPool } from './pool-opening.ts'
 import type { WaitOptions, WriteOptions } from './pool-options.ts'
 import { type PreparedQuery, prepareQuery } from './prepared-query.ts'
 import { Repository, tableOf } from './repository.ts'
@@ -31,43 +30,21 @@ import type { RepositoryKey, TableName } from './repository-types.ts'
 import { checkLockTimeout } from './retry.ts'
 import { rowInserter } from './row-inserter.ts'
 import type { CloseReport } from './shutdown.ts'
-import { type KyselyOptions, kyselyFactory, type StorageOptions } from './storage-kysely.ts'
+import { type KyselyOptions, kyselyFactory } from './storage-kysely.ts'
 import { type StorageStats, statsOf } from './storage-stats.ts'
 import type { PushResult } from './write-behind.ts'
-
-type AppendTo<DB, Table extends keyof DB> = AppendOptions<Insertable<DB[Table]>> & { readonly table: Table }
-
-/**
- * Opens a database. The writer is connected and initialized when this resolves (contract C1).
- *
- * @throws {ConfigError | RangeError} If an option cannot be used; nothing was opened.
- * @throws {OpenError} If the database cannot be opened; the message says what is wrong with it.
- * @throws {LockTimeoutError} If another process kept the file locked while it had to be created or switched to WAL.
- *
- * @example
- * ```ts
- * import { openStorage } from 'unbusy'
- * import { betterSqlite3 } from 'unbusy/better-sqlite3'
- *
- * await using storage = await openStorage<Database>({ connector: betterSqlite3({ url: 'file:./app.db' }) })
- * await storage.db.insertInto('note').values({ text: 'hello' }).execute()
- * ```
- */
-export async function openStorage<DB>(options: StorageOptions): Promise<Storage<DB>> {
-  return new Storage<DB>(await openPool(options), options)
-}
 
 /** An open database. Close it, or declare it with `await using`. */
 export class Storage<DB> implements AsyncDisposable {
   readonly #pool: ConnectionPool
   readonly #kyselyFor: (waitOptions?: WaitOptions) => Kysely<DB>
   readonly #plugins: readonly KyselyPlugin[]
-  /** Kysely on this storage: every query is routed, patient and safe from its neighbours. `db.destroy()` is `close()`. */
+  /** Kysely on this storage. `db.destroy()` is `close()`. */
   readonly db: Kysely<DB>
   /** The dialect of this storage, for libraries that make a Kysely of their own. */
   readonly dialect: Dialect
 
-  /** Use {@linkcode openStorage}. */
+  /** Use `openStorage()`. */
   constructor(pool: ConnectionPool, options: KyselyOptions) {
     this.#pool = pool
     this.dialect = new OpenDialect(pool)
@@ -77,8 +54,7 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
-   * Kysely whose queries and transactions wait as told: in another lane (contract C7), with another budget, or until a
-   * signal.
+   * Kysely whose queries and transactions wait as told (contract C7).
    *
    * @example
    * ```ts
@@ -91,8 +67,8 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
-   * Runs `callback` in a write transaction (contracts C2 to C4): the lock is waited for, then the callback runs once,
-   * and what it returns is the result. When it throws, everything is rolled back.
+   * Runs `callback` in a write transaction (contracts C2 to C4): once it has the lock, once only. Its result is the
+   * result; when it throws, everything is rolled back.
    *
    * @throws {LockTimeoutError} If the lock was not free within the budget; the callback did not run.
    *
@@ -110,11 +86,9 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
-   * Runs queries in one lock cycle: all of them are committed, or none (contract C6). They run in order; the results are
-   * those of `db.executeQuery`, typed query by query.
+   * Runs queries in order and in one lock cycle: all of them are committed, or none (contract C6). The results are those
+   * of `db.executeQuery`, typed query by query.
    *
-   * @param options With an `idempotencyKey` the batch is applied exactly once; a call that finds it applied resolves with
-   *   results without rows and counts.
    * @throws {OutcomeUnknownError} If the answer of a server was lost: the batch may be stored, or not.
    * @throws {UnbusyError} The first error of a query; nothing of the batch is stored then.
    *
@@ -134,8 +108,7 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
-   * Builds and compiles a query once; each call only binds its parameters. A parameter stands for one value: it cannot
-   * decide what the query looks like.
+   * Builds and compiles a query once; each call only binds its parameters. They cannot decide what the query looks like.
    *
    * @example
    * ```ts
@@ -152,8 +125,8 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
-   * Bulk verbs on one table, known by its key: a thousand rows cost one statement and one lock cycle. Keep the
-   * repository: it keeps its compiled statements.
+   * Bulk verbs on one table, by its key: a thousand rows cost one statement and one lock cycle. Keep the repository: it
+   * keeps its compiled statements.
    *
    * @throws {ConfigError} If the key has no column.
    *
@@ -172,7 +145,7 @@ export class Storage<DB> implements AsyncDisposable {
 
   /**
    * A buffer for what changes often and of which only the latest counts: it holds one value per key, and flushes them
-   * together (contract C12). It is drained when the storage closes.
+   * together (contract C12), at the latest when the storage closes.
    *
    * @throws {RangeError | ConfigError} If an option cannot be used.
    * @throws {StorageClosedError} If the storage is closing or closed.
@@ -193,11 +166,10 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
-   * A bounded queue of rows to insert, for requests that must not wait for the database (contract C12). It is drained
-   * when the storage closes.
+   * A bounded queue of rows to insert, for requests that must not wait for the database (contract C12). They are written
+   * at the latest when the storage closes. With `overflow: 'wait'` each `push()` answers a promise.
    *
-   * @throws {RangeError | ConfigError} If an option cannot be used.
-   * @throws {StorageClosedError} If the storage is closing or closed.
+   * @throws {RangeError | ConfigError | StorageClosedError} If an option cannot be used, or the storage is closing.
    *
    * @example
    * ```ts
@@ -238,13 +210,11 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
-   * Looks for what is wrong or dangerous with the database: the version of SQLite, the journal, a reader that pins the
-   * WAL, the file system, who else has the file open, foreign keys, integrity. The same report as `npx unbusy doctor`.
+   * Looks for what is wrong or dangerous with the database, and reports the same as `npx unbusy doctor`: the version of
+   * SQLite, the journal, a pinned WAL, the file system, who else has the file open, foreign keys, integrity. It changes
+   * nothing but for one PASSIVE checkpoint, and reads the whole database unless told not to (`scan`).
    *
-   * It changes nothing but for one PASSIVE checkpoint, and reads the whole database unless told not to (`scan`).
-   *
-   * @throws {RangeError} If `lockTimeoutMs` is none.
-   * @throws {StorageClosedError} If the storage is closed.
+   * @throws {RangeError | StorageClosedError} If `lockTimeoutMs` is none, or the storage is closed.
    *
    * @example
    * ```ts
@@ -272,8 +242,7 @@ export class Storage<DB> implements AsyncDisposable {
 
   /**
    * Takes nothing new in, lets what is buffered, queued and open finish within `drainTimeoutMs`, checkpoints once and
-   * closes every connection (contract C15). While buffers are being drained, plain queries still run: flushes consist of
-   * them. Calling it again answers the same.
+   * closes every connection (contract C15). While buffers are drained, queries still run. Calling it again answers the same.
    */
   close(): Promise<CloseReport> {
     return this.#pool.close()
