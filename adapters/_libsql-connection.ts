@@ -20,10 +20,10 @@ import { readLibsqlRows } from './_libsql-rows.ts'
 /** Statements between two macrotasks: in microtasks alone no finalizer runs, and 100,000 of them hold 500 MB. */
 const statementsPerTurn = 50
 
-/** The port's Connection over one client. Its statements are freed by the garbage collector alone. */
 /** Has the connection read the schema again if another one changed it; it takes the read lock, so it can be busy. */
 const refreshSchema = 'SELECT 1 FROM sqlite_schema LIMIT 1'
 
+/** The port's Connection over one client. Its statements are freed by the garbage collector alone. */
 export class LibsqlConnection implements Connection {
   readonly #client: LibsqlClient
   readonly #settings: ConnectionSettings
@@ -32,6 +32,7 @@ export class LibsqlConnection implements Connection {
   readonly #onClose: () => Promise<void>
   #isClosed = false
   #preparedStatements = 0
+  #running = 0
 
   /**
    * @param client A client of one connection, whose integers are bigint.
@@ -58,6 +59,7 @@ export class LibsqlConnection implements Connection {
   }
 
   async execute({ sql, parameters, kind, cacheable }: Statement): Promise<StatementResult> {
+    this.#running++
     try {
       const executor = this.#executor
       // Columns are named when a statement is prepared, before the step that notices a changed schema.
@@ -72,6 +74,7 @@ export class LibsqlConnection implements Connection {
       const lastInsertRowid = await exactRowid(executor, result.lastInsertRowid)
       return { rows: [], changes: result.rowsAffected, lastInsertRowid }
     } finally {
+      this.#running--
       // After the statement: before it, statements that were sent together would change their order.
       await this.#letFinalizersRun()
     }
@@ -115,6 +118,8 @@ export class LibsqlConnection implements Connection {
   async close(): Promise<void> {
     // SQLite keeps a closed connection, and the lock of its transaction, until its last statement is finalized.
     await this.#transaction?.executeMultiple('ROLLBACK').catch(() => {})
+    // Reads share a connection: those that stand in the client's line for it would be refused.
+    if (this.#begun === undefined) while (this.#running > 0) await this.#nextTurn()
     this.#client.close()
     if (this.#isClosed) return
     this.#isClosed = true

@@ -84,7 +84,8 @@ export class PhysicalConnection {
 
   /** Has it replaced by a new one before its next use. */
   spoil(): void {
-    this.#state = 'spoiled'
+    // What others met on the one that is being given up says nothing of its successor.
+    if (this.#state !== 'closed') this.#state = 'spoiled'
   }
 
   /**

@@ -157,6 +157,26 @@ const cases: ContractCase[] = [
       expect(mostAtOnce).toBe(1)
     },
   },
+  {
+    name: 'C3 reads that come while others meet an exclusive lock on their reader are answered, and so are those others',
+    async run(context) {
+      const storage = await openWithDelete(context)
+      await insert.execute(storage.db)
+      await select.execute(storage.db)
+      await using lock = await hold(context, 'exclusive')
+      // One in each microtask: some find the reader spoiled while others still stand in the driver's line for it.
+      const readOneByOne = async (): Promise<unknown[]> => {
+        const pending: Promise<unknown>[] = []
+        while (pending.length < 200) {
+          pending.push(reads['a point read']?.(storage) as Promise<unknown>)
+          await Promise.resolve()
+        }
+        return Promise.all(pending)
+      }
+      const { result } = await untilReleased(lock, readOneByOne)
+      expect(result).toEqual(Array(200).fill([{ a: 1 }]))
+    },
+  },
   ...readCases,
 ]
 
