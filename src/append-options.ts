@@ -7,7 +7,7 @@ import type { Insertable } from 'kysely'
 import type { FlushContext } from './coalesce-options.ts'
 import type { Lane } from './lanes.ts'
 import type { Clock } from './lock-wait.ts'
-import type { BufferReports, DropReason, PushResult } from './write-behind.ts'
+import type { BufferReports, DropReason } from './write-behind.ts'
 
 /**
  * What `push()` does when the queue is full: drops this row, or the one that waits longest; `reject` leaves the row to
@@ -70,6 +70,3 @@ export type InsertRows<Row> = (rows: readonly Row[], context: FlushContext) => P
 export type AppendTo<DB, Table extends keyof DB> = AppendOptions<Insertable<DB[Table]>> & {
   readonly table: Table
 }
-
-/** What `push()` answers. */
-export type PushAnswer<Policy extends Overflow> = Policy extends 'wait' ? Promise<PushResult> : PushResult
