@@ -19,7 +19,7 @@ const outcomeByCode: Readonly<Record<string, Outcome>> = {
   // The answer is not cut but refused, with all that the batch did.
   RESPONSE_TOO_LARGE: 'refused',
   BLOCKED: 'refused',
-  CLIENT_CLOSED: 'refused',
+  CLIENT_CLOSED: 'not-applied',
   WEBSOCKETS_NOT_SUPPORTED: 'refused',
 }
 
@@ -36,7 +36,14 @@ const neverSent: ReadonlySet<string> = new Set([
 ])
 
 /** Deno tells in words alone (https://github.com/denoland/deno, ext/fetch): the connection, not the request, failed. */
-const connectFailed = /client error \(Connect\)|WebSocket connect|ECONNREFUSED|ENOTFOUND/
+const connectFailed = /client error \(Connect\)|ECONNREFUSED|ENOTFOUND/
+
+/**
+ * A WebSocket that was never open, in the words of Deno, Bun and the `ws` of Node. What Bun says of one that was open
+ * begins alike: `… failed: Server sent invalid UTF8`.
+ */
+const handshakeFailed =
+  /failed to connect to WebSocket|' failed: (?:Failed to connect|Connection ended|Expected 101)|^Unexpected server response: \d/
 
 /** The server restarted, or its stream expired so long ago that it does not know it any more. */
 const lostStream = /baton/i
@@ -99,9 +106,12 @@ function outcomeOfStatus(status: unknown, message: string): Outcome {
 
 function wasNeverSent(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
-    const { code, message, errors } = at as Error & { code?: unknown; errors?: unknown }
+    const { name, code, message, errors } = at as Error & { code?: unknown; errors?: unknown }
     if (typeof code === 'string' && neverSent.has(code)) return true
     if (connectFailed.test(message)) return true
+    if (name === 'WebSocketError' && handshakeFailed.test(message)) return true
+    // What the client says of a request on a stream that was lost before: those under way have the reason itself.
+    if (name === 'ClosedError') return true
     // Node tries every address of a name.
     if (Array.isArray(errors) && errors.length > 0 && errors.every(wasNeverSent)) return true
   }

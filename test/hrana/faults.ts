@@ -23,8 +23,8 @@ export type Fault =
   | { readonly kind: 'restart' }
   /** The transaction that holds the write lock has been rolled back for another writer. */
   | { readonly kind: 'transaction-timeout' }
-  /** Everything runs, and the answer is 200 with a page of a proxy; a WebSocket gets the same as a message. */
-  | { readonly kind: 'garbage' }
+  /** Everything runs, and the answer is 200 with a page of a proxy; a WebSocket gets the same as a message, or one that is no text. */
+  | { readonly kind: 'garbage'; readonly isUtf8?: false }
 
 /** A fault of the script. */
 export interface ScriptedFault {

@@ -114,7 +114,7 @@ export class SocketSession {
       if (fault?.kind === 'error') throw new HranaError(fault.code, fault.message)
       const response = await stream.respond(request, this.#version)
       if (await this.#interferes(fault, 'after')) return
-      if (fault?.kind === 'garbage') return this.#socket.send('<html>A proxy was here</html>')
+      if (fault?.kind === 'garbage') return this.#sendGarbage(fault.isUtf8)
       this.#ok(id, response)
     } catch (error) {
       this.#failed(id, error)
@@ -146,6 +146,11 @@ export class SocketSession {
   #failed(id: number, error: unknown): void {
     if (!(error instanceof HranaError)) throw error
     this.#send({ type: 'response_error', request_id: id, error: error.toWire() })
+  }
+
+  #sendGarbage(isUtf8 = true): void {
+    const page = isUtf8 ? '<html>A proxy was here</html>' : new Uint8Array([0xff, 0xfe])
+    this.#socket.send(page, { binary: false })
   }
 
   #send(message: object): void {

@@ -1,5 +1,8 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { sql } from 'kysely'
 import { LockTimeoutError, OutcomeUnknownError, RemoteError } from 'unbusy'
+import { libsql } from 'unbusy/libsql'
 import { describe, expect, it } from 'vitest'
 import { run } from '../contract/run-sql.ts'
 import type { Fault } from '../hrana/faults.ts'
@@ -31,6 +34,12 @@ const cases: readonly OutcomeCase[] = [
   { name: 'a cut before it ran', fault: drop('before'), insert: 'unknown', rows: 0 },
   { name: 'a cut after it was committed', fault: drop('after'), insert: 'unknown', rows: 1 },
   { name: 'a page of a proxy', fault: { kind: 'garbage' }, insert: 'unknown', rows: 1 },
+  {
+    name: 'a message that is no text',
+    fault: { kind: 'garbage', isUtf8: false },
+    insert: 'unknown',
+    rows: 1,
+  },
   { name: 'HTTP 502 before', fault: status(502), insert: 'unknown', rows: 0, httpOnly: true },
   { name: 'HTTP 503 after', fault: status(503, 'after'), insert: 'unknown', rows: 1, httpOnly: true },
   { name: 'HTTP 429', fault: status(429), insert: 'stored', rows: 1, httpOnly: true },
@@ -121,6 +130,32 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect(await countNotes(storage)).toBe(3)
   })
 
+  it('C16 a transaction that was lost while it was idle is rolled back, and its COMMIT is not unknown', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+
+    const writing = storage.write(async (trx) => {
+      await run(trx, "insert into note (text) values ('a')")
+      await remote.server.restart()
+      // The client has seen that its connection is cut by then.
+      for (let round = 0; round < 10; round++) await remote.server.counts()
+    })
+
+    await expect(writing).rejects.toMatchObject({ name: 'RemoteError', outcome: 'rolled-back' })
+    expect(await countNotes(storage)).toBe(0)
+  })
+
+  it('C3 reads that wait for their turn at the client are sent again when others were not answered', async () => {
+    const storage = await remote.open(transport, {}, { requestTimeoutMs: 200 })
+    const delay: Fault = { kind: 'delay', when: 'before', ms: 500 }
+    await remote.server.faults({ script: [{ fault: delay, matching: 'stuck', times: 20 }] })
+    const read = (): Promise<unknown> => sql`select ${'stuck'} as text`.execute(storage.db)
+
+    const results = await Promise.allSettled(Array.from({ length: 30 }, read))
+
+    expect(results.filter(({ status: it }) => it === 'rejected')).toEqual([])
+  })
+
   it('C3 a server that is not there is waited for within the budget', async () => {
     const nobody = transport === 'ws' ? 'ws://127.0.0.1:9' : 'http://127.0.0.1:9'
 
@@ -132,6 +167,27 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect((error as Error).cause).toBeInstanceOf(RemoteError)
     expect((error as Error).message).toMatch(/^The server could not be used after waiting/)
   })
+})
+
+describe('a WebSocket that was never open', () => {
+  it.each(['refuses the connection', 'refuses the upgrade'])(
+    'C16 has sent nothing: the host %s',
+    async (how) => {
+      const host = createServer().on('upgrade', (_, socket) => socket.end('HTTP/1.1 503 Busy\r\n\r\n'))
+      await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve))
+      const { port } = host.address() as AddressInfo
+      if (how === 'refuses the connection') host.close()
+      const connector = libsql({ url: `ws://127.0.0.1:${port}` })
+      const connection = await connector.connect('writer', { integers: 'auto', maxCachedStatements: 0 })
+      const statement = { sql: 'drop table note', parameters: [], kind: 'write', cacheable: true } as const
+
+      const error = await connection.executeBatch?.([statement]).catch((reason: unknown) => reason)
+
+      expect(connector.outcomeOf?.(error), String(error)).toBe('not-applied')
+      await connection.close()
+      host.close()
+    },
+  )
 })
 
 describe('a group over a server', () => {
