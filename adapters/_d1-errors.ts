@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UnbusyError } from '../src/errors.ts'
 import type { Outcome } from '../src/outcome.ts'
 import { resultCodeNamed } from '../src/result-code.ts'
 
@@ -31,21 +32,22 @@ export function d1ResultCodeOf(error: unknown): number | undefined {
 }
 
 /**
- * The failures of https://developers.cloudflare.com/d1/observability/debug-d1/ that are not SQLite's. Those that waited in
- * vain never ran; of the others D1 does not say whether they did.
+ * The failures of https://developers.cloudflare.com/d1/observability/debug-d1/ of which is known that nothing ran. Of all
+ * others that are not SQLite's, such as a lost connection or an answer that cannot be read, D1 does not say whether it did.
  */
 const outcomes: readonly (readonly [words: RegExp, outcome: Outcome])[] = [
   [/D1 DB is overloaded|Too many (?:API )?requests (?:queued|by single)/i, 'not-applied'],
-  [/D1_TYPE_ERROR|Wrong number of parameter bindings/, 'refused'],
-  [/Network connection lost|object to be reset|reset because its code was updated/i, 'unknown'],
-  [/Cannot resolve D1 DB|Can't read from request stream|^(?:D1_ERROR: )?internal error/i, 'unknown'],
+  [
+    /D1_TYPE_ERROR|Wrong number of parameter bindings|Exceeded maximum DB size|maximum account storage/,
+    'refused',
+  ],
 ]
 
-/** What became of a request that failed with `error`; `undefined` if SQLite itself answered. */
+/** What became of a request that failed with `error`; `undefined` if SQLite itself answered, or nothing was sent. */
 export function d1OutcomeOf(error: unknown): Outcome | undefined {
   const message = messageOf(error)
-  if (codeAtEnd.test(message)) return undefined
-  return outcomes.find(([words]) => words.test(message))?.[1]
+  if (error instanceof UnbusyError || codeAtEnd.test(message)) return undefined
+  return outcomes.find(([words]) => words.test(message))?.[1] ?? 'unknown'
 }
 
 function messageOf(error: unknown): string {

@@ -6,6 +6,7 @@
 import { resultCodeName } from 'unbusy'
 import { describe, expect, it } from 'vitest'
 import { d1OutcomeOf, d1ResultCodeOf } from '../../adapters/_d1-errors.ts'
+import { UnsupportedError } from '../../src/errors.ts'
 
 const nameOf = (message: string): string | undefined => {
   const code = d1ResultCodeOf(new Error(message))
@@ -48,9 +49,16 @@ describe('d1OutcomeOf()', () => {
     ['D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.', 'unknown'],
     ["D1_TYPE_ERROR: Type 'bigint' not supported for value '5'", 'refused'],
     ['internal error; reference = abc', 'unknown'],
+    ["D1_ERROR: D1 DB's isolate exceeded its memory limit and was reset.", 'unknown'],
+    ['D1_ERROR: Failed to parse body as JSON, got: <html>', 'unknown'],
+    ['D1_ERROR: Exceeded maximum DB size', 'refused'],
     ['D1_ERROR: no such table: t: SQLITE_ERROR', undefined],
     ['D1_ERROR: Network connection lost: SQLITE_CONSTRAINT', undefined],
   ])('%s', (message, outcome) => {
     expect(d1OutcomeOf(new Error(message))).toBe(outcome)
+  })
+
+  it('is none for what was refused here', () => {
+    expect(d1OutcomeOf(new UnsupportedError('Cannot begin a transaction'))).toBeUndefined()
   })
 })
