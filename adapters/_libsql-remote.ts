@@ -48,6 +48,11 @@ export function libsqlServer(options: LibsqlRemoteOptions, host: LibsqlRemoteHos
   }
   const { url, location, tls, authToken, isWebSocket } = locateServer(options.url, options.authToken)
   const send = (driverOptions.fetch ?? fetch) as Fetch
+  if (typeof send !== 'function') {
+    throw new ConfigError(
+      `Cannot use driverOptions.fetch of ${host.name} as it is of type ${typeof send}: it must be a function`,
+    )
+  }
   const config = {
     ...driverOptions,
     url,

@@ -27,7 +27,7 @@ export function locateServer(url: string, authToken: string | undefined): Server
     throw refused('it is not that of a server: it must begin with libsql:, https:, http:, wss: or ws:')
   }
   if (!URL.canParse(url)) throw refused('it is malformed')
-  const { protocol, host, pathname, username, password, searchParams, hash } = new URL(url)
+  const { protocol, host, port, pathname, username, password, searchParams, hash } = new URL(url)
   if (username !== '' || password !== '')
     throw refused('it has a user or password: the token goes into authToken')
   if (hash !== '') throw refused('it has a fragment')
@@ -36,6 +36,9 @@ export function locateServer(url: string, authToken: string | undefined): Server
     throw refused(`it has the query parameter "${strange}": only tls and authToken are known`)
   const tls = searchParams.get('tls') ?? undefined
   if (tls !== undefined && tls !== '0' && tls !== '1') throw refused('its tls is neither 0 nor 1')
+  if (protocol !== 'libsql:' && tls !== undefined && tls !== (/^(?:https|wss):/.test(protocol) ? '1' : '0'))
+    throw refused(`its scheme ${protocol} and its tls=${tls} contradict each other`)
+  if (protocol === 'libsql:' && tls === '0' && port === '') throw refused('tls=0 needs a port in it')
   const location = `${protocol}//${host}${pathname === '/' ? '' : pathname}`
   return {
     url: location,
