@@ -57,14 +57,20 @@ export function betterSqlite3({ url, driverOptions }: BetterSqlite3Options): Con
     load: () => loadDriver(driverOptions),
     checkpointDriver: () => ({
       name: 'better-sqlite3',
-      module: loadedModule(),
+      module: loadedModule(driverOptions),
       options: { ...driverOptions },
     }),
   })
 }
 
 /** Another copy of the package would be a second SQLite engine on the file, as when a bundler has put it into the program. */
-function loadedModule(): string {
+function loadedModule(driverOptions: Readonly<Record<string, unknown>> = {}): string {
+  const { nativeBinding } = driverOptions
+  if (typeof nativeBinding === 'object' && nativeBinding !== null) {
+    throw new OpenError(
+      'Cannot checkpoint in a thread as the nativeBinding is loaded already: a path can be given to it',
+    )
+  }
   const require = createRequire(import.meta.url)
   const path = require.resolve('better-sqlite3')
   if (require.cache[path] !== undefined) return path

@@ -3,6 +3,7 @@ import { linkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { claimFile, refuseOtherEngine } from '../../adapters/_engine-registry.ts'
+import { betterSqlite3 } from '../../adapters/better-sqlite3.ts'
 import { OpenError } from '../../src/errors.ts'
 import {
   adapters,
@@ -100,3 +101,16 @@ describe.each(adapters)('connect() of $name', ({ create, name }) => {
     await connection.commit()
   })
 })
+
+test.runIf(runtime === 'node')(
+  'the checkpoint thread does not load another addon than the one given',
+  async () => {
+    const url = join(temporaryFolder(), 'test.db')
+    const connection = await connect(betterSqlite3({ url }))
+    onTestFinished(() => connection.close())
+    // The path of one would be given to the thread; an addon that is loaded cannot be.
+    const connector = betterSqlite3({ url, driverOptions: { nativeBinding: {} } })
+
+    await expect(connector.openCheckpointWorker?.()).rejects.toThrow('the nativeBinding is loaded already')
+  },
+)
