@@ -27,6 +27,8 @@ export interface StatementShape {
   readonly verb: string
   /** An INSERT, REPLACE, UPDATE or DELETE with a RETURNING clause. */
   readonly returning: boolean
+  /** An UPDATE, or an INSERT that may update instead: ON CONFLICT … DO UPDATE. */
+  readonly updates: boolean
   /** It creates or attaches what other connections cannot see: CREATE TEMP, `CREATE … temp.name`, ATTACH. */
   readonly temporary: boolean
   /** It calls `last_insert_rowid`, `changes` or `total_changes`, which speak of their own connection. */
@@ -43,7 +45,6 @@ const kindOfVerb: ReadonlyMap<string, StatementKind> = new Map<string, Statement
   ...['CREATE', 'DROP', 'ALTER', 'ANALYZE', 'REINDEX'].map((verb) => [verb, 'write'] as const),
   ...['BEGIN', 'COMMIT', 'END', 'ROLLBACK', 'SAVEPOINT', 'RELEASE'].map((verb) => [verb, 'control'] as const),
 ])
-const verbsWithReturning: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE'])
 
 /** Two generations instead of an exact LRU: a hit costs one look-up, and the last texts are always there. */
 class Generations {
@@ -102,7 +103,8 @@ function shapeOfScan(sql: string, scan: StatementScan): StatementShape {
     sql: parameters.sql,
     parameterCount: parameters.parameterCount,
     verb,
-    returning: scan.returning && verbsWithReturning.has(verb),
+    returning: scan.returning && changesRows(verb),
+    updates: scan.updates,
     temporary: verb === 'ATTACH' || (verb === 'CREATE' && create?.temporary === true),
   }
   if (parameters.parameterOrder !== undefined) shape.parameterOrder = parameters.parameterOrder
@@ -112,4 +114,9 @@ function shapeOfScan(sql: string, scan: StatementScan): StatementShape {
   if (kind === 'control') shape.control = controlOf(sql, subjectEnd, verb)
   if (runsPragma) shape.pragma = pragmaOf(sql, subjectEnd)
   return shape
+}
+
+/** Whether a statement with this verb answers how many rows it changed, and can have a RETURNING clause. */
+export function changesRows(verb: string): boolean {
+  return verb === 'INSERT' || verb === 'UPDATE' || verb === 'DELETE' || verb === 'REPLACE'
 }

@@ -21,6 +21,8 @@ export interface StatementScan {
   readonly create: CreateHead | undefined
   /** RETURNING stands outside every parenthesis. */
   readonly returning: boolean
+  /** UPDATE does so, as the verb or in ON CONFLICT … DO UPDATE. */
+  readonly updates: boolean
   /** The first call of `last_insert_rowid()`, `changes()` or `total_changes()`. */
   readonly connectionFunction: string | undefined
   readonly parameters: PlainParameters
@@ -60,6 +62,7 @@ export function scanStatement(sql: string): StatementScan {
   let boundary: Boundary = create?.object === 'TRIGGER' ? 'trigger' : 'plain'
   let depth = 0
   let returning = false
+  let updates = false
   let connectionFunction: string | undefined
   let plainParameters = 0
   let rewriter: ParameterRewriter | undefined
@@ -77,8 +80,9 @@ export function scanStatement(sql: string): StatementScan {
         if (depth === 0) {
           // The body of a CTE ends with `)`. So does its list of columns, but what follows that is AS.
           if (verb === 'WITH' && previous === closeParenthesis) verb = verbBehindWith(lexer)
-          // RETURNING is one of the words that SQLite never takes for a name.
-          else if (lexer.is('RETURNING')) returning = true
+          // SQLite takes neither of these words for a name.
+          if (lexer.is('RETURNING')) returning = true
+          if (lexer.is('UPDATE')) updates = true
         }
         connectionFunction ??= connectionFunctionAt(lexer)
         break
@@ -103,7 +107,7 @@ export function scanStatement(sql: string): StatementScan {
     parameterCount: plainParameters,
     parameterOrder: undefined,
   }
-  return { verb, subject, subjectEnd, create, returning, connectionFunction, parameters }
+  return { verb, subject, subjectEnd, create, returning, updates, connectionFunction, parameters }
 }
 
 function boundaryBehind(boundary: Boundary, kind: number, lexer: SqlLexer): Boundary {

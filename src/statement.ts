@@ -7,7 +7,7 @@
 import type { QueryResult } from 'kysely'
 import type { Statement, StatementResult } from './connector.ts'
 import { InvalidStatementError } from './errors.ts'
-import { type StatementShape, shapeOf } from './statement-kind.ts'
+import { changesRows, type StatementShape, shapeOf } from './statement-kind.ts'
 import { type BoundValue, encodeParameters, type IntegerBinding } from './values.ts'
 
 /** A statement with what the core needs to route it. */
@@ -55,13 +55,9 @@ export function toQueryResult<R>({ shape }: RoutedStatement, result: StatementRe
   if (shape.returning) return { rows, numAffectedRows: BigInt(rows.length) }
   // One row mostly: a bigint that is made anew is a fiftieth of a small insert.
   const numAffectedRows = result.changes === 1 ? 1n : BigInt(result.changes ?? 0)
-  const inserts = shape.verb === 'INSERT' || shape.verb === 'REPLACE'
-  // SQLite keeps the last rowid of the connection: after an insert that changed nothing it would be someone else's.
-  if (!inserts || numAffectedRows === 0n || result.lastInsertRowid === undefined)
-    return { rows, numAffectedRows }
+  // SQLite keeps the last rowid of the connection: after an insert that inserted nothing it would be someone else's, and
+  // of an upsert nobody knows whether it did.
+  const mayInsert = !shape.updates && shape.verb !== 'DELETE' && numAffectedRows !== 0n
+  if (!mayInsert || result.lastInsertRowid === undefined) return { rows, numAffectedRows }
   return { rows, numAffectedRows, insertId: BigInt(result.lastInsertRowid) }
-}
-
-function changesRows(verb: string): boolean {
-  return verb === 'INSERT' || verb === 'UPDATE' || verb === 'DELETE' || verb === 'REPLACE'
 }

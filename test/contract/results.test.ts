@@ -60,6 +60,13 @@ const answers: readonly Answer[] = [
     numAffectedRows: 0n,
   },
   {
+    what: 'ON CONFLICT DO UPDATE has no id, which would be that of the last insert of anybody when it updated',
+    run: (db) =>
+      sql`insert into item (name) values ('a') on conflict (name) /* ! */ do -- so
+        update set n = 7`.execute(db),
+    numAffectedRows: 1n,
+  },
+  {
     what: 'an INSERT with RETURNING counts its rows',
     run: (db) => sql`insert into item (name) values ('d'), ('e') returning id, name`.execute(db),
     rows: [

@@ -8,7 +8,7 @@ import { InvalidStatementError } from '../../src/errors.ts'
 import { type StatementShape, shapeOf } from '../../src/statement-kind.ts'
 
 /** What a text that is none of the special things looks like. */
-const plain = { parameterCount: 0, returning: false, temporary: false }
+const plain = { parameterCount: 0, returning: false, temporary: false, updates: false }
 const read = { ...plain, kind: 'read' } as const
 const write = { ...plain, kind: 'write' } as const
 const alone = { ...plain, kind: 'alone' } as const
@@ -27,7 +27,7 @@ const kinds: Cases = {
   'insert into t values (1)': { ...write, verb: 'INSERT' },
   'insert or rollback into t values (1)': { ...write, verb: 'INSERT' },
   'replace into t values (1)': { ...write, verb: 'REPLACE' },
-  'update t set a = 1': { ...write, verb: 'UPDATE' },
+  'update t set a = 1': { ...write, verb: 'UPDATE', updates: true },
   'delete from t': { ...write, verb: 'DELETE' },
   'create table t (a)': { ...write, verb: 'CREATE' },
   'drop table t': { ...write, verb: 'DROP' },
@@ -47,6 +47,7 @@ const kinds: Cases = {
   'with recursive a (x, y) as (select 1, 2), b as (values (1)) update t set a = 1': {
     ...write,
     verb: 'UPDATE',
+    updates: true,
   },
   'with a as materialized (select 1) delete from t': { ...write, verb: 'DELETE' },
   'with a as not materialized (select 1) replace into t values (1)': { ...write, verb: 'REPLACE' },
@@ -68,13 +69,15 @@ const kinds: Cases = {
 
 const returningCases: Cases = {
   'insert into t values (1) returning id': { ...write, returning: true },
-  'update t set a = 1 where b in (select 1) RETURNING *': { ...write, returning: true },
+  'update t set a = 1 where b in (select 1) RETURNING *': { ...write, returning: true, updates: true },
   'delete from t returning(id)': { ...write, returning: true },
   'with a as (select 1) replace into t values (1) returning id': {
     ...write,
     verb: 'REPLACE',
     returning: true,
   },
+  'insert into t values (1) on conflict (a) do /* */ Update set a = 2': { ...write, updates: true },
+  'insert into t select (select a from "update"), 1 on conflict do nothing': write,
   'insert into "returning" values (1)': write,
   'delete from t as ŒETURNING': write,
   "insert into t values ('returning') -- returning": write,
