@@ -23,7 +23,7 @@ const outcomeByCode: Readonly<Record<string, Outcome>> = {
   WEBSOCKETS_NOT_SUPPORTED: 'refused',
 }
 
-/** Codes of errors by which no request left this machine, on Node, Bun and Deno. */
+/** Codes of errors by which no request left this machine, on Node, Bun and Deno, unless it was a read or a write that failed. */
 const neverSent: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -106,8 +106,10 @@ function outcomeOfStatus(status: unknown, message: string): Outcome {
 
 function wasNeverSent(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
-    const { name, code, message, errors } = at as Error & { code?: unknown; errors?: unknown }
-    if (typeof code === 'string' && neverSent.has(code)) return true
+    const { name, code, syscall, message, errors } = at as Error & Readonly<Record<string, unknown>>
+    // A route can get lost under a connection that is open: `read EHOSTUNREACH`.
+    if (typeof code === 'string' && neverSent.has(code) && syscall !== 'read' && syscall !== 'write')
+      return true
     if (connectFailed.test(message)) return true
     if (name === 'WebSocketError' && handshakeFailed.test(message)) return true
     // What the client says of a request on a stream that was lost before: those under way have the reason itself.

@@ -169,6 +169,8 @@ describe.each(transports)('outcomes over %s', (transport) => {
   })
 })
 
+const statement = { sql: 'drop table note', parameters: [], kind: 'write', cacheable: true } as const
+
 describe('a WebSocket that was never open', () => {
   it.each(['refuses the connection', 'refuses the upgrade'])(
     'C16 has sent nothing: the host %s',
@@ -179,7 +181,6 @@ describe('a WebSocket that was never open', () => {
       if (how === 'refuses the connection') host.close()
       const connector = libsql({ url: `ws://127.0.0.1:${port}` })
       const connection = await connector.connect('writer', { integers: 'auto', maxCachedStatements: 0 })
-      const statement = { sql: 'drop table note', parameters: [], kind: 'write', cacheable: true } as const
 
       const error = await connection.executeBatch?.([statement]).catch((reason: unknown) => reason)
 
@@ -188,6 +189,20 @@ describe('a WebSocket that was never open', () => {
       host.close()
     },
   )
+})
+
+it.each([
+  ['connect', 'not-applied'],
+  ['read', 'unknown'],
+])('C16 a host that is out of reach at %s', async (syscall, outcome) => {
+  const cause = Object.assign(new Error(`${syscall} EHOSTUNREACH`), { code: 'EHOSTUNREACH', syscall })
+  const fetch = (): Promise<Response> => Promise.reject(new TypeError('fetch failed', { cause }))
+  const connector = libsql({ url: 'http://db.example.com', driverOptions: { fetch } })
+  const connection = await connector.connect('writer', { integers: 'auto', maxCachedStatements: 0 })
+
+  const error = await connection.executeBatch?.([statement]).catch((reason: unknown) => reason)
+
+  expect(connector.outcomeOf?.(error)).toBe(outcome)
 })
 
 describe('a group over a server', () => {
