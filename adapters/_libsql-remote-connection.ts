@@ -29,7 +29,6 @@ interface RemoteStatement {
 }
 
 interface RemoteTransaction {
-  readonly closed: boolean
   execute(statement: RemoteStatement): Promise<LibsqlResultSet>
   commit(): Promise<void>
   rollback(): Promise<void>

@@ -13,7 +13,10 @@ import { locateServer } from './_server-url.ts'
 
 /** Options of a connector to a libSQL server. */
 export interface LibsqlRemoteOptions {
-  /** `libsql://`, `https://`, `http://`, `wss://` or `ws://`, with the host. */
+  /**
+   * `libsql://`, `https://`, `http://`, `wss://` or `ws://`, with the host. A WebSocket (`wss:`, `ws:`) keeps the process
+   * alive until the storage is closed.
+   */
   readonly url: string
   /** The token of the database. It is in no error and no log. */
   readonly authToken?: string

@@ -64,7 +64,7 @@ let unnamedEngines = 0
  * Refused are libSQL's (their statements do not survive a busy lock, which `unbusy/libsql` works around) and those that
  * open something else than the file at `path`, such as a server or storage of their own.
  *
- * @throws {ConfigError} If `url` is not one of a file or of `:memory:`, or `engine` is empty.
+ * @throws {ConfigError} If `url` is not one of a file or of `:memory:`, `dialect` is no function, or `engine` is no name.
  * @example
  * ```ts
  * import Database from 'better-sqlite3'
@@ -83,6 +83,10 @@ let unnamedEngines = 0
 export function kyselyDialect({ url, dialect, engine }: KyselyDialectOptions): KyselyDialectConnector {
   if (engine !== undefined && !/^[\w@/. -]+$/.test(engine))
     throw new ConfigError(`Cannot use engine '${engine}' as it must be a name, such as 'better-sqlite3'`)
+  if (typeof dialect !== 'function')
+    throw new ConfigError(
+      `Cannot use dialect as it is of type ${typeof dialect}: it must be a function that makes one`,
+    )
   const location = locateFile(url, 'kysely-dialect')
   const fileWatch = watchFiles(location)
   const engineName = engine ?? `an engine without a name (kysely-dialect ${++unnamedEngines})`

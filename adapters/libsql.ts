@@ -19,7 +19,10 @@ import { libsqlServer } from './_libsql-remote.ts'
 
 /** Options of {@linkcode libsql}. */
 export interface LibsqlOptions {
-  /** A path, a `file:` URL, `:memory:`, or a `libsql:`, `https:`, `http:`, `wss:` or `ws:` URL of a server. */
+  /**
+   * A path, a `file:` URL, `:memory:`, or a `libsql:`, `https:`, `http:`, `wss:` or `ws:` URL of a server. A WebSocket
+   * (`wss:`, `ws:`) keeps the process alive until the storage is closed.
+   */
   readonly url: string
   /** The token of a remote database; a local one has no use for it. It is in no error and no log. */
   readonly authToken?: string

@@ -105,7 +105,7 @@ function assertHoldsAtServer({ shape }: RoutedStatement): void {
   const { pragma, temporary } = shape
   if (temporary) {
     throw new UnsupportedError(
-      'Cannot make a temporary object on a server as the next request may not see it',
+      `Cannot ${shape.verb} what is temporary on a server as the next request may not see it`,
     )
   }
   if (!pragma?.assigns || !connectionPragmas.has(pragma.name)) return

@@ -141,10 +141,11 @@ test('kyselyDialect() refuses libSQL, whose statements do not survive a busy loc
   )
 })
 
-test('kyselyDialect() refuses a remote URL and an engine that is no name, before anything is opened', () => {
+test('kyselyDialect() refuses a remote URL, an engine that is no name and a dialect that is no function, before anything is opened', () => {
   const dialect = (): Dialect => {
     throw new Error('it was opened')
   }
   expect(() => kyselyDialect({ url: 'libsql://example.com', dialect })).toThrow('opens files only')
   expect(() => kyselyDialect({ url: ':memory:', engine: '', dialect })).toThrow("Cannot use engine ''")
+  expect(() => kyselyDialect({ url: ':memory:', dialect: {} as never })).toThrow('it must be a function')
 })

@@ -89,7 +89,8 @@ describe('what belongs to one connection of a server', () => {
     const storage = await remote.open('http')
 
     await expect(run(storage.db, 'pragma foreign_keys = off')).rejects.toThrow(/hold for this request alone/)
-    await expect(run(storage.db, 'create temp table mine (x)')).rejects.toThrow(/temporary/)
+    await expect(run(storage.db, 'create temp table mine (x)')).rejects.toThrow(/CREATE .* temporary/)
+    await expect(run(storage.db, "attach 'other.db' as other")).rejects.toThrow(/ATTACH/)
     const pinned = storage.db.connection().execute((db) => run(db, 'pragma foreign_keys = off'))
     await expect(pinned).rejects.toThrow(/hold for this request alone/)
   })
