@@ -43,7 +43,7 @@ const connectFailed = /client error \(Connect\)|ECONNREFUSED|ENOTFOUND/
  * begins alike: `… failed: Server sent invalid UTF8`.
  */
 const handshakeFailed =
-  /failed to connect to WebSocket|' failed: (?:Failed to connect|Connection ended|Expected 101)|^Unexpected server response: \d/
+  /failed to connect to WebSocket|' failed: (?:Failed to connect|Connection ended|Expected 101|TLS handshake)|^Unexpected server response: \d/
 
 /** The server restarted, or its stream expired so long ago that it does not know it any more. */
 const lostStream = /baton/i

@@ -136,15 +136,13 @@ export function isNotADatabase(code: number): boolean {
 
 /** The value does not fit, whatever the statement: SQLITE_TOOBIG, SQLITE_MISMATCH, SQLITE_RANGE. */
 export function isValueMisfit(code: number): boolean {
-  return valueCodes.has(code & 0xff)
+  return [18, 20, 25].includes(code & 0xff)
 }
 
 /** "no such table" as well as "integer overflow": https://www.sqlite.org/rescode.html#error */
 export function isGeneric(code: number): boolean {
   return (code & 0xff) === 1
 }
-
-const valueCodes: ReadonlySet<number> = new Set([18, 20, 25])
 
 /** Whether an error of ours, or its cause, carries such a code. */
 export function hasResultCode(error: unknown, isSuch: (code: number) => boolean): boolean {

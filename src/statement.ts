@@ -57,7 +57,8 @@ export function toQueryResult<R>({ shape }: RoutedStatement, result: StatementRe
   const numAffectedRows = result.changes === 1 ? 1n : BigInt(result.changes ?? 0)
   // SQLite keeps the last rowid of the connection: after an insert that inserted nothing it would be someone else's, and
   // of an upsert nobody knows whether it did.
-  const mayInsert = !shape.updates && shape.verb !== 'DELETE' && numAffectedRows !== 0n
-  if (!mayInsert || result.lastInsertRowid === undefined) return { rows, numAffectedRows }
-  return { rows, numAffectedRows, insertId: BigInt(result.lastInsertRowid) }
+  const { lastInsertRowid } = result
+  if (shape.updates || shape.verb === 'DELETE' || numAffectedRows === 0n || lastInsertRowid === undefined)
+    return { rows, numAffectedRows }
+  return { rows, numAffectedRows, insertId: BigInt(lastInsertRowid) }
 }

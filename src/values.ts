@@ -59,7 +59,7 @@ export function encodeValue(value: unknown, place: number | string, integers: In
         throw refused(place, 'a bigint beyond 64 bits', 'SQLite cannot hold it')
       return value
     case 'boolean':
-      return integers === 'integer' ? (value ? 1n : 0n) : value ? 1 : 0
+      return encodeValue(Number(value), place, integers)
     case 'undefined':
       throw refused(place, 'undefined', 'NULL is written as null')
     case 'object':
