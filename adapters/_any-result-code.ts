@@ -9,7 +9,9 @@ import { resultCodeOf } from '../src/result-code.ts'
 
 /** What SQLite and its drivers write (sqlite3_errstr and the messages of constraints), where no field says the same. */
 const texts: readonly (readonly [text: RegExp, name: string])[] = [
-  [/^database (?:is|table is) locked$/, 'SQLITE_BUSY'],
+  [/^database is locked$/, 'SQLITE_BUSY'],
+  // By a statement of the connection itself: nothing to wait for.
+  [/^database table is locked$/, 'SQLITE_LOCKED'],
   [/^UNIQUE constraint failed: /, 'SQLITE_CONSTRAINT_UNIQUE'],
   [/^FOREIGN KEY constraint failed$/, 'SQLITE_CONSTRAINT_FOREIGNKEY'],
   [/^NOT NULL constraint failed: /, 'SQLITE_CONSTRAINT_NOTNULL'],

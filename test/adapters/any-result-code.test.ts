@@ -19,6 +19,7 @@ const known: readonly (readonly [what: string, error: unknown, code: number])[] 
   ['wa-sqlite', error('database is locked', { name: 'SQLiteError', code: 5 }), 5],
   ['a worker that passes the text alone', error('SQLITE_CONSTRAINT_UNIQUE: sqlite3 result code 2067'), 2067],
   ['a text without a name', error('database is locked'), 5],
+  ['the text of a lock of its own', error('database table is locked'), 6],
   ['a text behind words of a driver', error('Error code 5: database is locked'), 5],
   ['a constraint by its text', error('UNIQUE constraint failed: note.text'), 2067],
   ['an error that wraps SQLite’s', error('query failed', { cause: error('', { errcode: 787 }) }), 787],
