@@ -6,6 +6,7 @@
 import type { Connection, Statement, StatementResult } from '../src/connector.ts'
 import { InvalidStatementError, UnsupportedError } from '../src/errors.ts'
 import type { BoundValue, Row, SqlValue } from '../src/values.ts'
+import { d1ReadError } from './_d1-errors.ts'
 
 /** The part of Cloudflare's `D1Database` that is used; structural, so that its types need not be installed. */
 export interface D1DatabaseLike {
@@ -39,7 +40,12 @@ export class D1Connection implements Connection {
   }
 
   async execute(statement: Statement): Promise<StatementResult> {
-    return resultOf((await this.#bound(statement).all()) as D1Answer)
+    const bound = this.#bound(statement)
+    try {
+      return resultOf((await bound.all()) as D1Answer)
+    } catch (error) {
+      throw statement.kind === 'read' ? d1ReadError(error) : error
+    }
   }
 
   /** D1 runs a batch in one transaction: when one statement fails, nothing of the batch is stored. */

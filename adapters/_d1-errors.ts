@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UnbusyError } from '../src/errors.ts'
+import { remoteError, UnbusyError } from '../src/errors.ts'
 import type { Outcome } from '../src/outcome.ts'
 import { resultCodeNamed } from '../src/result-code.ts'
 
@@ -42,6 +42,19 @@ const outcomes: readonly (readonly [words: RegExp, outcome: Outcome])[] = [
     'refused',
   ],
 ]
+
+/** Those that pass, from the same list. */
+const passing =
+  /Network connection lost|object to be reset|reset because its code was updated|Cannot resolve D1 DB|Can't read from request stream|^(?:D1_ERROR: )?internal error/i
+
+/**
+ * What a read failed with: one that D1 gave up for another reason, such as its CPU time, is not sent again, as it would
+ * end so each time, and reset the database for all.
+ */
+export function d1ReadError(error: unknown): unknown {
+  const isLasting = d1OutcomeOf(error) === 'unknown' && !passing.test(messageOf(error))
+  return isLasting ? remoteError(error, 'refused') : error
+}
 
 /** What became of a request that failed with `error`; `undefined` if SQLite itself answered, or nothing was sent. */
 export function d1OutcomeOf(error: unknown): Outcome | undefined {

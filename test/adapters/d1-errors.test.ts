@@ -5,8 +5,9 @@
  */
 import { resultCodeName } from 'unbusy'
 import { describe, expect, it } from 'vitest'
-import { d1OutcomeOf, d1ResultCodeOf } from '../../adapters/_d1-errors.ts'
-import { UnsupportedError } from '../../src/errors.ts'
+import { D1Connection } from '../../adapters/_d1-connection.ts'
+import { d1OutcomeOf, d1ReadError, d1ResultCodeOf } from '../../adapters/_d1-errors.ts'
+import { RemoteError, UnsupportedError } from '../../src/errors.ts'
 
 const nameOf = (message: string): string | undefined => {
   const code = d1ResultCodeOf(new Error(message))
@@ -60,5 +61,26 @@ describe('d1OutcomeOf()', () => {
 
   it('is none for what was refused here', () => {
     expect(d1OutcomeOf(new UnsupportedError('Cannot begin a transaction'))).toBeUndefined()
+  })
+})
+
+describe('d1ReadError()', () => {
+  it('has a read sent again after what passes only', () => {
+    for (const text of ['D1_ERROR: Network connection lost.', 'D1_ERROR: no such table: t: SQLITE_ERROR']) {
+      const passing = new Error(text)
+      expect(d1ReadError(passing)).toBe(passing)
+    }
+    const lasting = new Error('D1_ERROR: D1 DB exceeded its CPU time limit and was reset.')
+    expect(d1ReadError(lasting)).toMatchObject({ outcome: 'refused', cause: lasting })
+  })
+
+  it('is for reads alone', async () => {
+    const fail = () => Promise.reject(new Error('D1_ERROR: D1 DB exceeded its CPU time limit and was reset.'))
+    const prepared = { bind: () => prepared, all: fail }
+    const connection = new D1Connection({ prepare: () => prepared, batch: fail })
+    const statement = { sql: 'select 1', parameters: [], cacheable: true }
+
+    await expect(connection.execute({ ...statement, kind: 'read' })).rejects.toBeInstanceOf(RemoteError)
+    await expect(connection.execute({ ...statement, kind: 'alone' })).rejects.not.toBeInstanceOf(RemoteError)
   })
 })
