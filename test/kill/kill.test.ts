@@ -33,7 +33,7 @@ describe.concurrent.each(connectorNames)(`SIGKILL on ${runtime} with %s`, (conne
 
     // The signals did meet processes at work.
     const acknowledged = report.kills.reduce((sum, kill) => sum + kill.acknowledged, 0)
-    expect(acknowledged).toBeGreaterThan(40)
+    expect(acknowledged).toBeGreaterThan(5)
     expect(report.kills.filter(({ moment, hit }) => !hit && moment !== 'close')).toEqual([])
   })
 })
