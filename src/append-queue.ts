@@ -7,8 +7,8 @@
 import type { AppendOptions, AppendStats, InsertRows, Overflow } from './append-options.ts'
 import { BufferLife } from './buffer-life.ts'
 import type { FlushOptions } from './flush-loop.ts'
+import { checkWord } from './option-checks.ts'
 import { type PendingRow, PendingRows } from './pending-rows.ts'
-import { checkWord } from './pool-options.ts'
 import { type PushOptions, RoomLine } from './room-line.ts'
 import { type BufferHost, checkCount, type PushResult, type WriteBehind } from './write-behind.ts'
 

@@ -8,7 +8,7 @@ import { BufferLife } from './buffer-life.ts'
 import type { CoalesceOptions, CoalesceStats } from './coalesce-options.ts'
 import type { FlushOptions } from './flush-loop.ts'
 import { type LatestEntry, LatestValues } from './latest-values.ts'
-import { checkWord } from './pool-options.ts'
+import { checkWord } from './option-checks.ts'
 import { type BufferHost, checkCount, type PushResult, type WriteBehind } from './write-behind.ts'
 
 /** Holds the latest value of each key until it is written. */

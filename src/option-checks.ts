@@ -33,9 +33,9 @@ export function checkOptions(options: PoolOptions): void {
   checkInteger('maxReaders', options.maxReaders, 2)
   checkInteger('maxCachedStatements', options.maxCachedStatements, 0)
   checkInteger('checkpointWalBytes', options.checkpointWalBytes, 1)
-  checkWord('checkpoint', options.checkpoint, ['auto', 'passive', 'off'])
-  checkWord('integers', options.integers, ['auto', 'bigint', 'strict'])
-  checkWord('integerBinding', options.integerBinding, ['integer', 'driver'])
+  checkWord('Cannot open storage as checkpoint', options.checkpoint, ['auto', 'passive', 'off'])
+  checkWord('Cannot open storage as integers', options.integers, ['auto', 'bigint', 'strict'])
+  checkWord('Cannot open storage as integerBinding', options.integerBinding, ['integer', 'driver'])
   checkFunction('onConnection', options.onConnection)
   checkFunction('onWarning', options.onWarning)
 }
@@ -52,8 +52,13 @@ function checkRemote({ connector, pragmas, onConnection }: PoolOptions): void {
 
 /** @throws {ConfigError} If there is no such lane; `what` is the start of the sentence. */
 export function checkLane(what: string, lane: string): void {
-  if ((lanesByUrgency as readonly string[]).includes(lane)) return
-  throw new ConfigError(`${what} must be one of ${lanesByUrgency.join(', ')}: current value is ${lane}`)
+  checkWord(what, lane, lanesByUrgency)
+}
+
+/** @throws {ConfigError} If it is none of these words; `what` is the start of the sentence. */
+export function checkWord(what: string, value: string | undefined, words: readonly string[]): void {
+  if (value === undefined || words.includes(value)) return
+  throw new ConfigError(`${what} must be one of ${words.join(', ')}: current value is ${value}`)
 }
 
 function checkInteger(name: string, value: number | undefined, least: number): void {
@@ -66,13 +71,6 @@ function checkInteger(name: string, value: number | undefined, least: number): v
 function checkDuration(name: string, value: number | undefined): void {
   if (value === undefined || (typeof value === 'number' && value >= 1)) return
   throw new RangeError(`Cannot open storage as ${name} must be >= 1, or Infinity: current value is ${value}`)
-}
-
-function checkWord(name: string, value: string | undefined, words: readonly string[]): void {
-  if (value === undefined || words.includes(value)) return
-  throw new ConfigError(
-    `Cannot open storage as ${name} must be one of ${words.join(', ')}: current value is ${value}`,
-  )
 }
 
 function checkFunction(name: string, value: unknown): void {

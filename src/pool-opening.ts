@@ -40,7 +40,9 @@ export async function openPool(options: PoolOptions): Promise<ConnectionPool> {
     }
     writer = await PatientConnection.open(connector, 'writer', connections, wait)
     await file?.warn(writer, wait)
-    pool = new ConnectionPool(options, connections, writer, file)
+    // Only a server takes writes as batches.
+    const tryBatch = writer.direct.executesBatches ? (await import('./batch-group.ts')).tryBatch : undefined
+    pool = new ConnectionPool(options, connections, writer, file, tryBatch)
     return pool
   } catch (error) {
     await writer?.close()

@@ -26,7 +26,7 @@ export function waitForAll(
       return firstWait()?.startedAtMs ?? clock.now()
     },
     get triesAreCheap() {
-      return writer.runsAtOnce
+      return writer.direct.runsAtOnce
     },
     get hadItsTurn() {
       return hadItsTurn()

@@ -14,9 +14,10 @@ import type { Clock } from './lock-wait.ts'
 import { untilLoaded } from './on-demand.ts'
 import { lockTimeoutsOf, type PoolOptions } from './pool-options.ts'
 import type { Readers } from './readers.ts'
+import type { UnfinishedWrites } from './unfinished-writes.ts'
 import { within } from './within.ts'
 import type { UnwrittenReport, WriteBehinds } from './write-behind.ts'
-import type { UnfinishedWrites, WriteQueue } from './write-queue.ts'
+import type { WriteQueue } from './write-queue.ts'
 
 /** What `close()` could not drain within `drainTimeoutMs`. */
 export interface CloseReport extends UnfinishedWrites, UnwrittenReport {
@@ -82,7 +83,7 @@ export class Shutdown {
     const drained = Promise.all([queue.drained(), readers.unused()])
     const restMs = Math.max(0, timeoutMs - (clock.now() - startedAtMs))
     const isDrained = await within(clock, restMs, drained)
-    const writes = isDrained ? { rejectedWrites: 0, revokedTransactions: 0 } : await queue.abandon()
+    const writes = isDrained ? { rejectedWrites: 0, revokedTransactions: 0 } : await queue.abandon(error)
     const report = { ...writes, unfinishedReads: readers.unfinished, ...unwritten }
     await readers.close(error)
     await checkpoints?.close()

@@ -82,7 +82,7 @@ export class WriterTurn {
         settle()
         return async () => {
           // The budget that began with it would keep the process alive for as long as the transaction is open.
-          if (waiting.count === 0) waiting.rest()
+          if (waiting.count === 0) waiting.watch.rest()
           await until
           this.#host.onCycle()
           return 1
