@@ -53,6 +53,7 @@ export function syncConnector({ name, url, load, checkpointDriver }: SyncConnect
     },
     resultCodeOf,
     nextTurn,
+    close: () => fileWatch?.close(),
     ...(!location.isInMemory && {
       walBytes: () => walBytes(path),
       openCheckpointWorker: async () => openCheckpointWorker(path, checkpointDriver()),

@@ -127,6 +127,7 @@ export function kyselyDialect({ url, dialect, engine }: KyselyDialectOptions): K
     },
     resultCodeOf: anyResultCodeOf,
     nextTurn,
+    close: () => fileWatch?.close(),
     ...(!location.isInMemory && { walBytes: () => walBytes(location.path) }),
   }
 }

@@ -109,6 +109,7 @@ export function libsql(options: LibsqlOptions): Connector {
     // No worker: its SQLite has the WAL-reset bug, so nobody but the writer may checkpoint.
     async close(): Promise<void> {
       isClosed = true
+      fileWatch?.close()
       if (openCount === 0) await giveFileBack()
     },
   }

@@ -1,6 +1,7 @@
 /** Whether the files of a database are still there is seen with one `stat`, however soon a change follows on another. */
-import { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { watchFiles } from '../../adapters/_file-watch.ts'
 import type { FileWatch } from '../../src/connector.ts'
@@ -73,6 +74,52 @@ test('a folder that is gone', () => {
   renameSync(folder, `${folder}.away`)
 
   expect(files.change()).toEqual({ file: path, change: 'deleted' })
+})
+
+test('a folder whose own folder is moved away, and another one is put in its place', async () => {
+  const root = join(temporaryFolder(), 'root')
+  const path = join(root, 'folder', 'test.db')
+  mkdirSync(join(root, 'folder'), { recursive: true })
+  make(path, '', '-wal')
+  const files = watch(path)
+  await sleep(100)
+  expect(files.change()).toBeUndefined()
+
+  renameSync(root, `${root}.away`)
+  mkdirSync(join(root, 'folder'), { recursive: true })
+  make(path, '')
+
+  // It is found by its path every few milliseconds.
+  await sleep(20)
+  expect(files.change()).toEqual({ file: path, change: 'replaced' })
+})
+
+test('after close() it is looked at by its path, and can be adopted again', () => {
+  const path = join(temporaryFolder(), 'test.db')
+  make(path, '', '-wal')
+  const files = watch(path)
+  for (const adoptAgain of [false, true, false]) {
+    files.close()
+    files.close()
+    if (adoptAgain) files.adopt()
+    expect(files.change()).toBeUndefined()
+  }
+  unlinkSync(`${path}-wal`)
+  expect(files.change()).toEqual({ file: `${path}-wal`, change: 'deleted' })
+})
+
+test.runIf(process.platform === 'linux')('close() gives back what it looks through', () => {
+  const path = join(temporaryFolder(), 'test.db')
+  make(path, '')
+  const openCount = (): number => readdirSync('/proc/self/fd').length
+  watch(path).close()
+  const before = openCount()
+  for (let round = 0; round < 20; round++) {
+    const files = watch(path)
+    files.adopt()
+    files.close()
+  }
+  expect(openCount()).toBeLessThan(before + 10)
 })
 
 test(':memory: has none', () => {
