@@ -9,6 +9,7 @@ import type { BulkTable, BulkVerb, Condition, MergeRule } from './bulk-sql.ts'
 import type { BulkWriter } from './bulk-writer.ts'
 import { ConfigError } from './errors.ts'
 import { OnDemand } from './on-demand.ts'
+import { checkWord } from './option-checks.ts'
 import type { ConnectionPool } from './pool.ts'
 import type {
   ConditionOptions,
@@ -60,6 +61,7 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
    * A column that a row does not have, or that is `undefined`, gets its default.
    *
    * @throws {ConstraintError} If a row is refused, such as one whose key is stored already.
+   * @throws {ConfigError} If `onConflict` is another word.
    * @throws {BulkWriteError} If a slice of more than one failed; what came before it is stored.
    *
    * @example
@@ -68,8 +70,12 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
    * const { changes } = await events.insertMany(rows, { onConflict: 'nothing', lane: 'background' })
    * ```
    */
-  insertMany(rows: readonly Insertable<DB[Table]>[], options: InsertManyOptions = {}): Promise<BulkResult> {
+  async insertMany(
+    rows: readonly Insertable<DB[Table]>[],
+    options: InsertManyOptions = {},
+  ): Promise<BulkResult> {
     const { onConflict = 'fail', ...bulkOptions } = options
+    checkWord('Cannot insert rows as onConflict', onConflict, ['fail', 'nothing'])
     return this.#write(rows, { name: 'insert', ignoresConflicts: onConflict === 'nothing' }, bulkOptions)
   }
 

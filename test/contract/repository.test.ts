@@ -4,7 +4,7 @@
  * @module
  */
 import { CamelCasePlugin, sql } from 'kysely'
-import { ConstraintError, InvalidStatementError, type Repository, type Storage } from 'unbusy'
+import { ConfigError, ConstraintError, InvalidStatementError, type Repository, type Storage } from 'unbusy'
 import { expect } from 'vitest'
 import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from './case.ts'
 import { rejection } from './note.ts'
@@ -208,6 +208,19 @@ const cases: ContractCase[] = [
 
       const rows = await storage.db.selectFrom('event').selectAll().orderBy('id').execute()
       expect(rows).toEqual(['a', 'b', 'c'].map((text, index) => ({ id: index + 1, text })))
+    },
+  },
+  {
+    name: 'Repository.insertMany() refuses a word that onConflict does not know, instead of taking it for another one',
+    async run(context) {
+      const { sessions, rows } = await openPresence(context)
+      const error = await rejection(
+        sessions.insertMany([{ id: 's9' }], { onConflict: 'ignore' as unknown as 'nothing' }),
+      )
+
+      expect(error).toBeInstanceOf(ConfigError)
+      expect(error.message).toMatch(/onConflict must be one of fail, nothing: current value is ignore$/)
+      expect(await rows()).toHaveLength(2)
     },
   },
   {
