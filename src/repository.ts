@@ -76,7 +76,12 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
   ): Promise<BulkResult> {
     const { onConflict = 'fail', ...bulkOptions } = options
     checkWord('Cannot insert rows as onConflict', onConflict, ['fail', 'nothing'])
-    return this.#write(rows, { name: 'insert', ignoresConflicts: onConflict === 'nothing' }, bulkOptions)
+    // On Bun only what is awaited keeps the frames of its caller.
+    return await this.#write(
+      rows,
+      { name: 'insert', ignoresConflicts: onConflict === 'nothing' },
+      bulkOptions,
+    )
   }
 
   /**
