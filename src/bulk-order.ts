@@ -37,7 +37,7 @@ export function* slicesOf(
 
 /**
  * By the first column of the key, about: what counts is that neighbours share pages. Sorting the texts themselves would
- * cost as much as half of the writing; numbers are sorted by native code.
+ * cost a third as much as the writing; numbers are sorted by native code.
  */
 function byKey(rows: readonly BulkRow[]): readonly BulkRow[] {
   const index = rows[0]?.set.keyIndexes?.[0] as number

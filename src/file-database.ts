@@ -65,7 +65,7 @@ export class FileDatabase {
   }
 
   /** Closes the connections of a storage whose files are lost. */
-  letGo(host: LostHost, writer: PatientConnection, error: UnbusyError): Promise<void> {
+  letGo(host: LostHost, writer: PatientConnection, error: UnbusyError): Promise<boolean> {
     return letGo(host, writer, error)
   }
 

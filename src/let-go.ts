@@ -24,30 +24,31 @@ const othersCloseMs = 500
 /** Not even the garbage collector may close these. */
 const kept = new Set<PatientConnection>()
 
-/** Closes every connection, the writer last. Who waits for one is refused with `error`. */
-export async function letGo(host: LostHost, writer: PatientConnection, error: UnbusyError): Promise<void> {
+/**
+ * Closes every connection but the writer. Who waits for one is refused with `error`.
+ *
+ * @returns Whether the writer may be closed, which is to be done at once.
+ */
+export async function letGo(host: LostHost, writer: PatientConnection, error: UnbusyError): Promise<boolean> {
   host.checkpoints?.stop()
   await host.readers.close(error)
   await host.checkpoints?.close()
-  await letGoOfWriter(host, writer)
+  return mayClose(host, writer)
 }
 
 /**
- * Closes a writer whose files are lost, soon and at most once. At its close SQLite copies into the database what was
+ * A writer whose files are lost is closed soon, and at most once. At its close SQLite copies into the database what was
  * committed while the files went, if it finds nobody else there. But if others have written since, that copy would
  * damage what they wrote: then the writer stays open to the end of the process, and never writes again.
  *
  * A checkpoint of our own that was running when the files went cannot be told from a backup that is copied over the
  * database in that time, so it counts as what others wrote: some milliseconds of commits are lost with the process.
  */
-async function letGoOfWriter({ connector, clock }: LostHost, writer: PatientConnection): Promise<void> {
+async function mayClose({ connector, clock }: LostHost, writer: PatientConnection): Promise<boolean> {
   await new Promise<void>((resolve) => {
     clock.schedule(othersCloseMs, resolve)
   })
-  if (connector.fileWatch?.isUntouched() === false) {
-    kept.add(writer)
-    return
-  }
-  await writer.close()
-  await connector.close?.()
+  if (connector.fileWatch?.isUntouched() !== false) return true
+  kept.add(writer)
+  return false
 }

@@ -60,7 +60,10 @@ export class Shutdown {
 
   /** Closes the connections to files that were deleted or replaced. Who waits for one is refused with `error`. */
   letGo(error: UnbusyError): void {
-    this.#lettingGo = this.#file?.letGo(this.#host, this.#writer, error).catch(() => {})
+    this.#lettingGo = this.#file
+      ?.letGo(this.#host, this.#writer, error)
+      .then((mayClose) => (mayClose ? this.#disconnect() : undefined))
+      .catch(() => {})
   }
 
   async #close(): Promise<CloseReport> {
