@@ -37,9 +37,9 @@ const add = (text: string, options: object): Promise<string> =>
     )
 
 /** What came out, and how long it took in milliseconds. */
-async function timed(deed: Promise<unknown>): Promise<readonly [outcome: unknown, ms: number]> {
+async function timed(deed: () => Promise<unknown>): Promise<readonly [outcome: unknown, ms: number]> {
   const startedAt = performance.now()
-  const outcome = await deed.catch((error: Error) => error.name)
+  const outcome = await deed().catch((error: Error) => error.name)
   return [outcome, performance.now() - startedAt]
 }
 
@@ -47,19 +47,17 @@ say('opened')
 // The test has taken the lock.
 await hear()
 const lanes = ['background', 'normal', 'control']
-const given = await timed(Promise.all(lanes.map((lane) => add(lane, { lane, lockTimeoutMs: 300 }))))
+const given = await timed(() => Promise.all(lanes.map((lane) => add(lane, { lane, lockTimeoutMs: 300 }))))
 say('given up')
 // It has let go of it.
 await hear()
-const stuck = await timed(storage.write(() => new Promise(() => {})))
+const stuck = await timed(() => storage.write(() => new Promise(() => {})))
 values.set({ text: 'coalesced' })
 rows.push({ text: 'appended' })
-const stored = await timed(
-  (async () => {
-    while (values.size + rows.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
-  })(),
-)
+const stored = await timed(async () => {
+  while (values.size + rows.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+})
 const ordered = await Promise.all(lanes.map((lane) => add(lane, { lane })))
-const closed = await timed(storage.close().then(({ rejectedWrites }) => rejectedWrites))
+const closed = await timed(() => storage.close().then(({ rejectedWrites }) => rejectedWrites))
 say({ given, stuck, stored, ordered, closed, warnings })
 process.exit()
