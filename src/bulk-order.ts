@@ -49,28 +49,38 @@ function byKey(rows: readonly BulkRow[]): readonly BulkRow[] {
   }
   const scale = maxPlace / (greatest - least || 1)
   // Loops, as `from()` with a function goes through an iterator, which takes longer than the sorting.
-  const codes = new Float64Array(rows.length)
-  for (let position = 0; position < rows.length; position++)
-    codes[position] = Math.floor(((places[position] as number) - least) * scale) * rows.length + position
-  codes.sort()
-  const ordered = new Array<BulkRow>(rows.length)
-  for (let index = 0; index < rows.length; index++)
-    ordered[index] = rows[(codes[index] as number) % rows.length] as BulkRow
+  const { length } = rows
+  const codes = new Float64Array(length)
+  for (let position = 0; position < length; position++)
+    codes[position] = Math.floor(((places[position] as number) - least) * scale) * length + position
+  // What is not negative has the order of its bits, which are sorted in half the time.
+  new BigUint64Array(codes.buffer).sort()
+  const ordered = new Array<BulkRow>(length)
+  for (let index = 0; index < length; index++) {
+    const code = codes[index] as number
+    // Not by %, which is slow for doubles of this size.
+    ordered[index] = rows[code - Math.floor(code / length) * length] as BulkRow
+  }
   return ordered
 }
 
 /** With the position of a row, of a window, it is an integer that a double holds. */
 const maxPlace = 2 ** 36
 
+/** A few texts that begin otherwise are out of place, and no more. */
+const sampleSize = 100
+
 function placesOf(keys: readonly (string | number)[]): readonly number[] {
   if (keys.every((key) => typeof key === 'number')) return keys
   const texts = keys.map(String)
   let prefix = texts[0] ?? ''
-  for (const text of texts) while (!text.startsWith(prefix)) prefix = prefix.slice(0, -1)
+  const step = Math.ceil(texts.length / sampleSize)
+  for (let at = 0; at < texts.length; at += step)
+    while (!texts[at]?.startsWith(prefix)) prefix = prefix.slice(0, -1)
   return texts.map((text) => placeOf(text, prefix.length))
 }
 
-/** By the four characters that follow what all have in common. */
+/** By the four characters that follow what all of a sample have in common. */
 function placeOf(text: string, start: number): number {
   let place = 0
   for (let index = start; index < start + 4; index++)

@@ -35,12 +35,8 @@ const bytesOfWeight = 4
 /** What a database takes; its connector's {@linkcode Capabilities}. */
 export type BulkLimits = Pick<Capabilities, 'maxParameters' | 'maxValueBytes'>
 
-/** The text that writes so many rows of these columns; some of them hold integers, or NULL, and nothing else. */
-export type TextOf = (
-  set: ColumnSet,
-  rowCount: number | 'json',
-  integerColumns?: readonly boolean[],
-) => BulkText
+/** The text that writes so many rows of these columns; bit n is set where column n holds integers, or NULL, and nothing else. */
+export type TextOf = (set: ColumnSet, rowCount: number | 'json', integerColumns?: number) => BulkText
 
 /**
  * One statement for the rows of the same columns, mostly; several when rows of one key must not meet in one.
@@ -97,20 +93,20 @@ function asNumbers(
   rowCount: number = chunk.length,
 ): QueryText {
   const { length: columnCount } = set.columns
-  const integerColumns = set.columns.map((_, column) =>
-    chunk.every(({ cells }) => typeof cells[column] === 'number' || cells[column] === null),
-  )
-  const { sql, parameters } = textOf(set, rowCount, integerColumns)
   const values = new Array<unknown>(rowCount * columnCount).fill(null)
-  let isEncoded = parameters.length === 0
   let index = 0
+  let withIntegers = 0
+  let withOthers = 0
   for (const { cells } of chunk) {
     for (let column = 0; column < columnCount; column++) {
       const cell = cells[column]
-      if (typeof cell === 'number' && integerColumns[column] === false) isEncoded = false
+      if (typeof cell === 'number') withIntegers |= 1 << column
+      else if (cell !== null) withOthers |= 1 << column
       values[index++] = cell
     }
   }
+  const { sql, parameters } = textOf(set, rowCount, ~withOthers & ((1 << columnCount) - 1))
+  const isEncoded = parameters.length === 0 && (withIntegers & withOthers) === 0
   return { sql, parameters: isEncoded ? values : [...values, ...parameters], isEncoded }
 }
 

@@ -31,7 +31,9 @@ export interface RowRules {
 export class BulkRows {
   readonly rows: BulkRow[] = []
   readonly #rules: RowRules
-  readonly #lastOfKey = new Map<string, BulkRow>()
+  readonly #keys = new Set<string>()
+  /** The last row of each key, once two had the same: until then a set is enough, at half the cost. */
+  #lastOfKey: Map<string, BulkRow> | undefined
   #count = 0
   #areAlike = true
 
@@ -60,10 +62,22 @@ export class BulkRows {
     }
     const identity = this.#identityOf(set.keyIndexes, cells, index)
     if (set.columns.length === set.keyIndexes.length && !this.#rules.keyIsEnough) return
-    const previous = this.#lastOfKey.get(identity)
-    if (previous !== undefined && this.#absorbs(previous, row)) return
-    this.#lastOfKey.set(identity, row)
+    const { size } = this.#keys
+    if (this.#keys.add(identity).size === size && this.#absorbs(this.#lastOf(identity), row)) return
+    this.#lastOfKey?.set(identity, row)
     this.rows.push(row)
+  }
+
+  #lastOf(identity: string): BulkRow {
+    if (this.#lastOfKey === undefined) {
+      this.#lastOfKey = new Map()
+      for (const row of this.rows) {
+        const { keyIndexes } = row.set
+        if (keyIndexes !== undefined)
+          this.#lastOfKey.set(this.#identityOf(keyIndexes, row.cells, row.position), row)
+      }
+    }
+    return this.#lastOfKey.get(identity) as BulkRow
   }
 
   #read(given: object, index: number): BulkRow {

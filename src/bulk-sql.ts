@@ -53,14 +53,14 @@ export function requiredBy(verb: BulkVerb, key: readonly string[]): readonly str
 /**
  * Compiles the statement that writes rows of these columns: `rowCount` of them, or any number as JSON.
  *
- * @param integerColumns Which columns are bound as numbers although they are integers.
+ * @param integerColumns Bit n is set where column n is bound as a number although it is an integer.
  */
 export function bulkText(
   table: BulkTable,
   verb: BulkVerb,
   columns: readonly string[],
   rowCount: number | 'json',
-  integerColumns?: readonly boolean[],
+  integerColumns = 0,
 ): BulkText {
   const rows = rowsOf(columns, rowCount, integerColumns)
   const { sql: text, parameters } = statementOf(table, verb, columns, rows).compile(table.db)
@@ -113,7 +113,7 @@ function insert(
 function rowsOf(
   columns: readonly string[],
   rowCount: number | 'json',
-  integerColumns: readonly boolean[] = [],
+  integerColumns: number,
 ): RawBuilder<unknown> {
   if (rowCount === 'json') {
     const cells = columns.map(
@@ -123,8 +123,8 @@ function rowsOf(
   }
   const cells = columns.map((column, index) => {
     // The plus takes the affinity of the cast away: a key that is TEXT would not be found by its index.
-    const cell =
-      integerColumns[index] === true ? `+cast(column${index + 1} as integer)` : `column${index + 1}`
+    const isInteger = (integerColumns & (1 << index)) !== 0
+    const cell = isInteger ? `+cast(column${index + 1} as integer)` : `column${index + 1}`
     return sql`${sql.raw(cell)} as ${sql.ref(column)}`
   })
   const row = `(${columns.map(() => '?').join(', ')})`

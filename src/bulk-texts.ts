@@ -42,16 +42,16 @@ export class BulkTexts {
 
 function textsOf(table: BulkTable, verb: BulkVerb): VerbTexts {
   const { name, key } = table
-  const textsOfSet = new WeakMap<ColumnSet, Map<string, BulkText>>()
+  const textsOfSet = new WeakMap<ColumnSet, Map<number, BulkText>>()
   return {
     columns: new ColumnSets({ table: name, key, required: requiredBy(verb, key) }),
-    textOf(set, rowCount, integerColumns) {
+    textOf(set, rowCount, integerColumns = 0) {
       let texts = textsOfSet.get(set)
       if (texts === undefined || texts.size >= maxTextsOfSet) {
         texts = new Map()
         textsOfSet.set(set, texts)
       }
-      const shape = `${rowCount} ${integerColumns}`
+      const shape = rowCount === 'json' ? 0 : rowCount + integerColumns * 2 ** 16
       const known = texts.get(shape)
       if (known !== undefined) return known
       const text = bulkText(table, verb, set.columns, rowCount, integerColumns)

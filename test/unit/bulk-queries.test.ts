@@ -40,7 +40,7 @@ it('queriesOf() fills rows up with NULLs where these write nothing, so that ther
   const [query] = queriesOf(rows.rows, textOf, true, {}, 'free')
   const values = rows.rows.flatMap(({ cells }) => cells)
   expect(query).toEqual({
-    sql: '8 true,false',
+    sql: '8 1',
     parameters: [...values, ...new Array(6).fill(null)],
     isEncoded: true,
   })
