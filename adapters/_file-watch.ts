@@ -123,6 +123,8 @@ class FolderWatch implements FileWatch {
   }
 }
 
+/** Found once: on Node the global is a getter. */
+const { performance } = globalThis
 const missingIsUndefined = { throwIfNoEntry: false } as const
 const noFolder = { mtimeMs: Number.NaN, ctimeMs: Number.NaN, ino: Number.NaN }
 

@@ -86,9 +86,8 @@ export class Checkpoints {
   }
 
   /** To be told after each use of the writer. Looks at the WAL every few milliseconds, and starts what has to be done. */
-  noteCycle(): void {
+  noteCycle(nowMs: number): void {
     if (this.#isStopped) return
-    const nowMs = this.#host.clock.now()
     this.#idle.noteWrite(nowMs)
     if (!this.#schedule.takeLook(nowMs)) return
     const fileBytes = this.#gauge.fileBytes

@@ -9,6 +9,7 @@ import type { DirectConnection } from './direct-connection.ts'
 import type { Row } from './values.ts'
 
 const databaseList: Statement = question('PRAGMA database_list')
+const main = schemaOf({ name: 'main' })
 
 /** Looked up once per version of the schemas: main, and where there may be more, temp and what is attached. */
 export class DeferredKeys {
@@ -23,22 +24,33 @@ export class DeferredKeys {
 
   /** To be asked inside the group's transaction, where no other process can change the schema. */
   async exist(writer: DirectConnection): Promise<boolean> {
-    const databases: readonly Row[] = this.#hasOtherSchemas()
-      ? (await writer.run(databaseList)).rows
-      : [{ name: 'main' }]
-    const schemas = databases.map(({ name }) => `"${String(name).replaceAll('"', '""')}"`)
+    const schemas = this.#hasOtherSchemas() ? (await writer.run(databaseList)).rows.map(schemaOf) : [main]
     let version = ''
-    for (const [index, schema] of schemas.entries()) {
-      const answer = await writer.run(question(`PRAGMA ${schema}.schema_version`))
-      version += `${schema} ${databases[index]?.file} ${answer.rows[0]?.schema_version};`
+    for (const { id, versionQuestion } of schemas) {
+      const { rows } = await writer.run(versionQuestion)
+      version += `${id} ${rows[0]?.schema_version};`
     }
     if (version !== this.#version) {
       this.#exist = false
-      for (const schema of schemas) this.#exist ||= await hasDeferredTable(writer, schema)
+      for (const { name } of schemas) this.#exist ||= await hasDeferredTable(writer, name)
       this.#version = version
     }
     return this.#exist
   }
+}
+
+interface Schema {
+  /** Quoted. */
+  readonly name: string
+  /** Another file may be attached by the same name. */
+  readonly id: string
+  readonly versionQuestion: Statement
+}
+
+function schemaOf({ name, file }: Row): Schema {
+  const quoted = `"${String(name).replaceAll('"', '""')}"`
+  const versionQuestion = question(`PRAGMA ${quoted}.schema_version`)
+  return { name: quoted, id: `${quoted} ${file}`, versionQuestion }
 }
 
 async function hasDeferredTable(writer: DirectConnection, schema: string): Promise<boolean> {

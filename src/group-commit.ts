@@ -136,10 +136,12 @@ async function runAlone(writer: PatientConnection, unit: WriteUnit, endedAtMs: n
 
 /** What follows may stand on other foreign keys. */
 export function changesSchema(unit: WriteUnit): boolean {
-  return unit.statements.some(({ shape }) => schemaVerbs.has(shape.verb))
+  for (const { shape } of unit.statements) {
+    const { verb } = shape
+    if (verb === 'CREATE' || verb === 'ALTER' || verb === 'DROP') return true
+  }
+  return false
 }
-
-const schemaVerbs: ReadonlySet<string> = new Set(['CREATE', 'ALTER', 'DROP'])
 
 function control(sql: string): Statement {
   return { sql, parameters: [], kind: 'control', cacheable: true }

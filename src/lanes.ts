@@ -25,22 +25,19 @@ export interface LaneUnit {
 
 /** A priority queue of three first-in-first-out lanes; every operation is O(1) on average. */
 export class Lanes<Unit extends LaneUnit> {
-  readonly #fifos: Readonly<Record<Lane, Fifo<Unit>>> = {
-    control: new Fifo<Unit>(),
-    normal: new Fifo<Unit>(),
-    background: new Fifo<Unit>(),
-  }
+  /** By urgency; found by index, as a look-up by name costs as much as the rest of a push. */
+  readonly #fifos: readonly Fifo<Unit>[] = lanesByUrgency.map(() => new Fifo<Unit>())
 
   push(unit: Unit): void {
-    this.#fifos[unit.lane].push(unit)
+    this.#fifoOf(unit).push(unit)
   }
 
   /** The unit whose turn it is. */
   peek(): Unit | undefined {
     let first: Unit | undefined
     let firstRank = Number.POSITIVE_INFINITY
-    for (let index = 0; index < lanesByUrgency.length; index++) {
-      const unit = this.#fifos[lanesByUrgency[index] as Lane].peek()
+    for (let index = 0; index < this.#fifos.length; index++) {
+      const unit = this.#fifos[index]?.peek()
       if (unit === undefined) continue
       // Rising a lane a second is the same as having entered a second earlier than those of that lane.
       const rank = unit.enteredAtMs + index * riseEveryMs
@@ -54,7 +51,7 @@ export class Lanes<Unit extends LaneUnit> {
 
   /** Every unit that waits, in the order of their turns if nobody else came. */
   *inTurn(): Generator<Unit, void, undefined> {
-    const fifos = lanesByUrgency.map((lane) => this.#fifos[lane][Symbol.iterator]())
+    const fifos = this.#fifos.map((fifo) => fifo[Symbol.iterator]())
     const heads = fifos.map((fifo) => fifo.next().value)
     while (true) {
       let next = -1
@@ -73,19 +70,26 @@ export class Lanes<Unit extends LaneUnit> {
 
   /** To be told of each unit that is taken, while it still waits: it is the first of its lane that does. */
   took(unit: Unit): void {
-    this.#fifos[unit.lane].took()
+    this.#fifoOf(unit).took()
   }
 
   /** To be told of each unit that was taken out of turn, wherever in its lane it is. */
   gaveUp(unit: Unit): void {
-    this.#fifos[unit.lane].skip()
+    this.#fifoOf(unit).skip()
   }
 
   /** Every unit that waits, lane by lane. */
   *[Symbol.iterator](): Generator<Unit, void, undefined> {
-    for (const lane of lanesByUrgency) yield* this.#fifos[lane]
+    for (const fifo of this.#fifos) yield* fifo
+  }
+
+  #fifoOf({ lane }: Unit): Fifo<Unit> {
+    return this.#fifos[lanesByUrgency.indexOf(lane)] as Fifo<Unit>
   }
 }
+
+/** So few places of units that were taken are not worth a new array. */
+const fewPlaces = 1_000
 
 /** An array with a moving head: taking from the front of a long plain array copies all of it. */
 class Fifo<Unit extends LaneUnit> {
@@ -125,7 +129,8 @@ class Fifo<Unit extends LaneUnit> {
 
   #shift(): void {
     this.#units[this.#head++] = undefined
-    if (this.#head * 2 > this.#units.length) this.#compact()
+    const { length } = this.#units
+    if (this.#head === length || this.#head > Math.max(fewPlaces, length / 2)) this.#compact()
   }
 
   /** Costs as much as half the units that came since the last time. */

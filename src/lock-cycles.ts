@@ -5,18 +5,12 @@
  * @module
  */
 import { Turn } from './lock-delay.ts'
-import type { Clock } from './lock-wait.ts'
 
 /** Counts what the writer did with the lock. */
 export class LockCycles {
-  readonly #clock: Clock
   readonly #turn = new Turn()
   #count = 0
   #largestGroup = 0
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
 
   /** How often the lock was taken. */
   get count(): number {
@@ -34,8 +28,8 @@ export class LockCycles {
   }
 
   /** Call it before the callers of the units hear of it, so that they find themselves in the figures. */
-  note(unitCount: number): void {
-    this.#turn.note(this.#clock.now())
+  note(unitCount: number, nowMs: number): void {
+    this.#turn.note(nowMs)
     this.#count++
     if (unitCount > this.#largestGroup) this.#largestGroup = unitCount
   }

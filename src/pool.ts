@@ -65,7 +65,7 @@ export class ConnectionPool {
       tryBatch,
       hasOtherSchemas: () => this.readsOnWriter || options.onConnection !== undefined,
       nextTurn: () => connector.nextTurn(),
-      onCycle: () => this.checkpoints?.noteCycle(),
+      onCycle: (nowMs) => this.checkpoints?.noteCycle(nowMs),
     })
     this.readers = new Readers({
       clock,

@@ -31,7 +31,7 @@ export interface WriteQueueHost {
   readonly hasOtherSchemas: () => boolean
   nextTurn(): Promise<void>
   /** Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw. */
-  onCycle(): void
+  onCycle(nowMs: number): void
 }
 
 /** Orders everything that writes through one storage. */

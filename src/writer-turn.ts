@@ -23,7 +23,7 @@ export interface WriterTurnHost {
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
   /** Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw. */
-  onCycle(): void
+  onCycle(nowMs: number): void
 }
 
 /** What is left to do with the lock; answers how many units it was for. */
@@ -31,14 +31,13 @@ export type Rest = () => Promise<number>
 
 /** Runs the unit whose turn it is, or the group that it begins. */
 export class WriterTurn {
-  readonly cycles: LockCycles
+  readonly cycles: LockCycles = new LockCycles()
   readonly #host: WriterTurnHost
   readonly #deferredKeys: DeferredKeys
   readonly #group: WriteUnit[] = []
 
   constructor(host: WriterTurnHost) {
     this.#host = host
-    this.cycles = new LockCycles(host.clock)
     this.#deferredKeys = new DeferredKeys(host.hasOtherSchemas)
   }
 
@@ -54,8 +53,7 @@ export class WriterTurn {
     const [statement, second] = unit.statements
     if (statement === undefined || second !== undefined) return false
     unit.results = [writer.direct.runLone(statement)]
-    this.#finish(unit)
-    this.#host.onCycle()
+    this.#host.onCycle(this.#finish(unit))
     unit.settle()
     return true
   }
@@ -84,7 +82,7 @@ export class WriterTurn {
           // The budget that began with it would keep the process alive for as long as the transaction is open.
           if (waiting.count === 0) waiting.watch.rest()
           await until
-          this.#host.onCycle()
+          this.#host.onCycle(this.#host.clock.now())
           return 1
         }
       }
@@ -134,8 +132,9 @@ export class WriterTurn {
     const units = this.#group
     const unitCount = units.length
     // None, if a more urgent one that shares with nobody came while the lock was being taken.
-    if (unitCount > 0) this.cycles.note(unitCount)
-    this.#host.onCycle()
+    const nowMs = this.#host.clock.now()
+    if (unitCount > 0) this.cycles.note(unitCount, nowMs)
+    this.#host.onCycle(nowMs)
     for (const unit of units) unit.settle()
     // An idle storage must not hold on to the rows of its last group.
     units.length = 0
@@ -151,9 +150,12 @@ export class WriterTurn {
     return unit
   }
 
-  #finish(unit: WriteUnit): void {
+  /** @returns When that was. */
+  #finish(unit: WriteUnit): number {
+    const nowMs = this.#host.clock.now()
     this.#host.waiting.take(unit)
-    this.cycles.note(1)
+    this.cycles.note(1, nowMs)
+    return nowMs
   }
 }
 
