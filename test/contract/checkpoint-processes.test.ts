@@ -25,8 +25,9 @@ const cases: ContractCase[] = [
       const [ours, theirs] = await Promise.all([writePages(storage, count), other.next<number>()])
 
       expect(await countPages(storage.db)).toBe(2 * count)
-      // 24 MB were written. With PASSIVE beside the writers alone, most of that lies in the WAL.
-      expect(Math.max(ours, theirs)).toBeLessThanOrEqual(4 * checkpointWalBytes)
+      // 24 MB were written. With PASSIVE beside the writers alone, most of that lies in the WAL; with ours 2 MB, and 4 where
+      // the machine has more to do.
+      expect(Math.max(ours, theirs)).toBeLessThanOrEqual(8 * checkpointWalBytes)
       expect(await other.ended).toBe(0)
     },
   },
