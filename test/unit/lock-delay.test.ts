@@ -27,8 +27,18 @@ describe('nextDelayMs', () => {
 
   it('who had the lock write after write lets the others have it, once', () => {
     const first = { ageMs: 0, triesInARow: 1, hadItsTurn: true }
-    expect([nextDelayMs(first, () => 0), nextDelayMs(first, () => 1)]).toEqual([10, 20])
-    expect(nextDelayMs({ ...first, ageMs: 10 }, () => 1)).toBe(0)
+    expect([nextDelayMs(first, () => 0), nextDelayMs(first, () => 1)]).toEqual([14, 20])
+    expect(nextDelayMs({ ...first, ageMs: 14 }, () => 1)).toBe(0)
+  })
+
+  it('after that it asks more often than others, and then no oftener', () => {
+    const delaysAt = (ageMs: number): number[] =>
+      [0, 1].map((chance) => nextDelayMs({ ageMs, triesInARow: 3, hadItsTurn: true }, () => chance))
+    expect([14, 39.9, 40].map(delaysAt)).toEqual([
+      [0.3, 1.5],
+      [0.3, 1.5],
+      [0.5, 5],
+    ])
   })
 })
 
