@@ -123,8 +123,6 @@ class FolderWatch implements FileWatch {
   }
 }
 
-/** Found once: on Node the global is a getter. */
-const { performance } = globalThis
 const missingIsUndefined = { throwIfNoEntry: false } as const
 const noFolder = { mtimeMs: Number.NaN, ctimeMs: Number.NaN, ino: Number.NaN }
 

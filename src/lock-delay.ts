@@ -25,7 +25,7 @@ const triesWithoutPause = 2
  *
  * Whoever had its turn stays away first: processes that write alternately do so with stale page caches, each write at more
  * than twice the cost. That way one of them writes for some milliseconds, and those that have waited take over. It asks
- * more often than others after that: eight such processes have 20 ms, and 15 more, to get all of their turns.
+ * more often than others after that, and longer, as the age of its wait counts that pause.
  */
 export function nextDelayMs({ ageMs, triesInARow, hadItsTurn }: Refusal, random: () => number): number {
   const isAtOnce = triesInARow <= triesWithoutPause

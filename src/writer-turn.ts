@@ -131,8 +131,8 @@ export class WriterTurn {
   #settleGroup(): number {
     const units = this.#group
     const unitCount = units.length
-    // None, if a more urgent one that shares with nobody came while the lock was being taken.
     const nowMs = this.#host.clock.now()
+    // None, if a more urgent one that shares with nobody came while the lock was being taken.
     if (unitCount > 0) this.cycles.note(unitCount, nowMs)
     this.#host.onCycle(nowMs)
     for (const unit of units) unit.settle()
