@@ -7,15 +7,15 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createProject, runInRepository } from './project.ts'
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import { createProject, type Project, runInRepository } from './project.ts'
 
 const onNode = !('Bun' in globalThis) && !('Deno' in globalThis)
 const title = onNode
   ? 'packed package'
   : 'packed package (skipped here: the run on Node builds it once and starts Bun and Deno itself)'
 
-const installLimitMs = 180_000
+const limitMs = 120_000
 const manifest = JSON.parse(await readFile('package.json', 'utf8')) as {
   readonly exports: Record<string, unknown>
   readonly devDependencies: Record<string, string>
@@ -31,7 +31,7 @@ describe.skipIf(!onNode)(title, () => {
     await runInRepository('npm', 'pack', '--pack-destination', folder)
     const [name] = await readdir(folder)
     tarball = join(folder, name as string)
-  }, installLimitMs)
+  }, limitMs)
 
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -44,12 +44,12 @@ describe.skipIf(!onNode)(title, () => {
   })
 
   it('types of every entry check where no driver and no runtime types are installed', {
-    timeout: installLimitMs,
-  }, async () => {
+    timeout: limitMs,
+  }, async (test) => {
     await using project = await createProject({ unbusy: `file:${tarball}`, ...pinned('kysely') })
     const specifiers = Object.keys(manifest.exports).map((entry) => entry.replace('.', 'unbusy'))
     await project.write('entries.ts', specifiers.map((name) => `import '${name}'\n`).join(''))
-    await project.run('npm', 'install', '--prefer-offline')
+    await install(project, test, ...npmInstall)
 
     const options = [
       '--noEmit',
@@ -64,12 +64,12 @@ describe.skipIf(!onNode)(title, () => {
     await project.run('tsc', ...options, '--types', '', 'app.ts', 'entries.ts')
   })
 
-  it('runs on Node with better-sqlite3, installed by npm', { timeout: installLimitMs }, async () => {
+  it('runs on Node with better-sqlite3, installed by npm', { timeout: limitMs }, async (test) => {
     await using project = await createProject({
       unbusy: `file:${tarball}`,
       ...pinned('kysely', 'better-sqlite3'),
     })
-    await project.run('npm', 'install', '--prefer-offline')
+    await install(project, test, ...npmInstall)
 
     const output = await project.run('node', 'app.ts')
 
@@ -80,10 +80,11 @@ describe.skipIf(!onNode)(title, () => {
     expect(await project.filesLike('app.db')).toEqual(['app.db'])
   })
 
-  it('runs on Bun with kysely-bun-sqlite, installed by bun', { timeout: installLimitMs }, async () => {
+  it('runs on Bun with kysely-bun-sqlite, installed by bun', { timeout: limitMs }, async (test) => {
     await using project = await createProject({})
     const versions = Object.entries(pinned('kysely', 'kysely-bun-sqlite'))
-    await project.run('bun', 'add', tarball, ...versions.map(([name, version]) => `${name}@${version}`))
+    const packages = versions.map(([name, version]) => `${name}@${version}`)
+    await install(project, test, 'bun', 'add', tarball, ...packages)
 
     const output = await project.run('bun', 'app.ts')
 
@@ -94,16 +95,16 @@ describe.skipIf(!onNode)(title, () => {
     expect(await project.filesLike('app.db')).toEqual(['app.db'])
   })
 
-  it.each([
+  it.for([
     ['Deno', 'deno', ['run', '-A', 'app.ts']],
     ['Node', 'node', ['app.ts']],
-  ])(
+  ] as const)(
     'runs on %s with node:sqlite, where no driver package is installed',
-    { timeout: installLimitMs },
-    async (_, command, args) => {
+    { timeout: limitMs },
+    async ([, command, args], test) => {
       await using project = await createProject({ unbusy: `file:${tarball}`, ...pinned('kysely') })
       // npm fills node_modules for Deno too, as `deno install` takes a file: dependency for a folder.
-      await project.run('npm', 'install', '--prefer-offline')
+      await install(project, test, ...npmInstall)
 
       const output = await project.run(command, ...args)
 
@@ -112,6 +113,19 @@ describe.skipIf(!onNode)(title, () => {
     },
   )
 })
+
+/** A connection that stalls is given up before the install is. */
+const npmInstall = ['npm', 'install', '--prefer-offline', '--fetch-timeout=10000'] as const
+
+/** The rest of a test needs what cannot be had from a registry that is silent. */
+async function install(
+  project: Project,
+  test: TestContext,
+  ...command: readonly [string, ...string[]]
+): Promise<void> {
+  const reason = await project.install(...command)
+  if (reason !== undefined) test.skip(`skipped: ${reason}`)
+}
 
 /** The versions that this repository itself is tested with. */
 function pinned(...names: string[]): Record<string, string> {

@@ -10,6 +10,11 @@ import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
+const commandLimitMs = 60_000
+/** Ten times what it takes; `npm ci` has put all but the names of versions into the cache. */
+const installLimitMs = 40_000
+const probeLimitMs = 15_000
+
 const repository = resolve(import.meta.dirname, '../..')
 
 /** A folder of its own with a package.json, removed at the end of the scope. */
@@ -17,6 +22,13 @@ export interface Project extends AsyncDisposable {
   readonly folder: string
   /** Runs a command in the folder and returns what it printed. @throws With both outputs if it exits non-zero. */
   run(command: string, ...args: string[]): Promise<string>
+  /**
+   * Runs a command that installs packages from the registry.
+   *
+   * @returns Why the registry cannot be used, or undefined once they are installed.
+   * @throws With both outputs if it fails in time although the registry answers.
+   */
+  install(command: string, ...args: string[]): Promise<string | undefined>
   /** Writes a file of the project. */
   write(name: string, text: string): Promise<void>
   /** The names in the folder that start with the prefix. */
@@ -32,6 +44,7 @@ export async function createProject(dependencies: Record<string, string>): Promi
   return {
     folder,
     run: (command, ...args) => runIn(folder, command, args),
+    install: (command, ...args) => installIn(folder, command, args),
     write: (name, text) => writeFile(join(folder, name), text),
     filesLike: async (prefix) => (await readdir(folder)).filter((name) => name.startsWith(prefix)),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
@@ -43,13 +56,48 @@ export function runInRepository(command: string, ...args: string[]): Promise<str
   return runIn(repository, command, args)
 }
 
-async function runIn(folder: string, command: string, args: readonly string[]): Promise<string> {
+/** A registry that is silent keeps an install waiting for minutes, so nobody asks it again. */
+let registryFailure: string | undefined
+
+async function installIn(
+  folder: string,
+  command: string,
+  args: readonly string[],
+): Promise<string | undefined> {
+  if (registryFailure !== undefined) return registryFailure
+  try {
+    await runIn(folder, command, args, installLimitMs)
+  } catch (error) {
+    const { killed } = (error as Error).cause as { killed?: boolean }
+    if (!killed && (await registryAnswers())) throw error
+    registryFailure = 'the package registry does not answer, or too slowly'
+  }
+
+  return registryFailure
+}
+
+async function registryAnswers(): Promise<boolean> {
+  const options = ['--prefer-online', '--fetch-timeout=10000', '--fetch-retries=0']
+  try {
+    await runIn(repository, 'npm', ['view', 'kysely', 'version', ...options], probeLimitMs)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function runIn(
+  folder: string,
+  command: string,
+  args: readonly string[],
+  timeout = commandLimitMs,
+): Promise<string> {
   const path = `${join(repository, 'node_modules/.bin')}${delimiter}${process.env.PATH}`
   try {
     const { stdout } = await promisify(execFile)(command, args, {
       cwd: folder,
       env: { ...process.env, PATH: path, NO_COLOR: '1' },
-      timeout: 120_000,
+      timeout,
     })
 
     return stdout

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import type { Step } from './steps.ts'
-import { readTallies, type Tally, tallyFileVariable } from './tally.ts'
+import { readTallyFile, type TallyFile, tallyFileVariable } from './tally.ts'
 
 /** What one step adds to the sum. */
 export interface Outcome {
@@ -30,7 +30,7 @@ export async function runStep(step: Step): Promise<Outcome> {
   try {
     const ending = await runCommand(step, file)
     const counts =
-      step.tallies === undefined ? countByExit(step, ending) : countByTally(step, ending, readTallies(file))
+      step.tallies === undefined ? countByExit(step, ending) : countByTally(step, ending, readTallyFile(file))
 
     return { name: step.name, ...counts, seconds: Math.round((performance.now() - startedAt) / 1000) }
   } finally {
@@ -49,11 +49,15 @@ function countByExit(step: Step, ending: Ending): Counts {
   return { passed: 0, failed: 1, skipped: 0, failures: [`${step.name}: ${ending}`] }
 }
 
-function countByTally(step: Step, ending: Ending, tallies: readonly Tally[]): Counts {
+function countByTally(step: Step, ending: Ending, { tallies, unfinished }: TallyFile): Counts {
   const tally = tallies[0]
   if (tally === undefined || tallies.length > 1) {
     const reason = tally === undefined ? 'the run wrote no tally' : 'more than one run wrote a tally'
-    return countByExit(step, `${reason} (${ending ?? 'exit code 0'})`)
+    const counts = countByExit(step, `${reason} (${ending ?? 'exit code 0'})`)
+    return {
+      ...counts,
+      failures: [...counts.failures, ...unfinished.map((name) => `${step.name}: ${name} never ended`)],
+    }
   }
 
   const complaints: string[] = []

@@ -4,18 +4,31 @@
  *
  * @module
  */
-import type { Reporter, TestModule, TestRunEndReason, TestSuite } from 'vitest/node'
-import { appendTally, type RuntimeName, tallyFileVariable } from './tally.ts'
+import type { Reporter, TestCase, TestModule, TestRunEndReason, TestSuite } from 'vitest/node'
+import { appendTally, type Progress, type RuntimeName, type Tally, tallyFileVariable } from './tally.ts'
 
 export default class TallyReporter implements Reporter {
+  onTestModuleStart(module: TestModule): void {
+    note({ name: module.relativeModuleId, event: 'begins' })
+  }
+
+  onTestCaseReady(test: TestCase): void {
+    note({ name: nameOf(test), event: 'begins' })
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    note({ name: nameOf(test), event: 'ends' })
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    note({ name: module.relativeModuleId, event: 'ends' })
+  }
+
   onTestRunEnd(
     modules: readonly TestModule[],
     unhandledErrors: readonly { readonly message?: string }[],
     reason: TestRunEndReason,
   ): void {
-    const file = process.env[tallyFileVariable]
-    if (file === undefined) return
-
     const failures = modules.flatMap((module) => [...failedImports(module), ...failedSuites(module)])
     let passed = 0
     let skipped = 0
@@ -24,13 +37,22 @@ export default class TallyReporter implements Reporter {
       if (state === 'passed') passed += 1
       else if (state === 'skipped') skipped += 1
       // A test that is still pending when the run has ended has proved nothing.
-      else failures.push(`${test.module.relativeModuleId} > ${test.fullName}`)
+      else failures.push(nameOf(test))
     }
     for (const error of unhandledErrors) failures.push(`unhandled error: ${error.message ?? 'no message'}`)
     if (reason === 'interrupted') failures.push('the run was interrupted')
 
-    appendTally(file, { runtime: currentRuntime(), passed, failed: failures.length, skipped, failures })
+    note({ runtime: currentRuntime(), passed, failed: failures.length, skipped, failures })
   }
+}
+
+function note(line: Tally | Progress): void {
+  const file = process.env[tallyFileVariable]
+  if (file !== undefined) appendTally(file, line)
+}
+
+function nameOf(test: TestCase): string {
+  return `${test.module.relativeModuleId} > ${test.fullName}`
 }
 
 /** A module with errors of its own (syntax, broken import, a top-level throw) has no tests that could fail for it. */

@@ -1,5 +1,5 @@
 /**
- * What a test run says about itself to the runner: one line of JSON in a file, written by the reporter inside the
+ * What a test run says about itself to the runner: lines of JSON in a file, written by the reporter inside the
  * runtime under test and read by the script outside, because the text that vitest prints is for people.
  *
  * @module
@@ -21,17 +21,35 @@ export interface Tally {
   readonly failures: readonly string[]
 }
 
-/** Adds the counts of a finished run to the file. */
-export function appendTally(file: string, tally: Tally): void {
-  appendFileSync(file, `${JSON.stringify(tally)}\n`)
+/** A test, or a file of them, that begins or ends: it tells where a run hung that never finished. */
+export interface Progress {
+  readonly name: string
+  readonly event: 'begins' | 'ends'
 }
 
-/** Reads every tally of the file; an absent file is a run that never finished, and has none. */
-export function readTallies(file: string): readonly Tally[] {
-  if (!existsSync(file)) return []
+/** What a tally file says. */
+export interface TallyFile {
+  /** One for each finished run. */
+  readonly tallies: readonly Tally[]
+  /** What began and never ended. */
+  readonly unfinished: readonly string[]
+}
 
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Tally)
+/** Adds a line to the file. */
+export function appendTally(file: string, line: Tally | Progress): void {
+  appendFileSync(file, `${JSON.stringify(line)}\n`)
+}
+
+/** Reads the whole file; an absent one is of a run that never began. */
+export function readTallyFile(file: string): TallyFile {
+  const tallies: Tally[] = []
+  const unfinished = new Set<string>()
+  for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
+    if (line === '') continue
+    const content = JSON.parse(line) as Tally | Progress
+    if (!('event' in content)) tallies.push(content)
+    else if (content.event === 'begins') unfinished.add(content.name)
+    else unfinished.delete(content.name)
+  }
+  return { tallies, unfinished: [...unfinished] }
 }
