@@ -8,7 +8,8 @@ import { Turn } from './lock-delay.ts'
 
 /** Counts what the writer did with the lock. */
 export class LockCycles {
-  readonly #turn = new Turn()
+  /** Whether the writer has the lock write after write. */
+  readonly turn: Turn = new Turn()
   #count = 0
   #largestGroup = 0
 
@@ -22,14 +23,9 @@ export class LockCycles {
     return this.#largestGroup
   }
 
-  /** Whether the writer had the lock write after write until now. */
-  get hadItsTurn(): boolean {
-    return this.#turn.isLong
-  }
-
   /** Call it before the callers of the units hear of it, so that they find themselves in the figures. */
   note(unitCount: number, nowMs: number): void {
-    this.#turn.note(nowMs)
+    this.turn.note(nowMs)
     this.#count++
     if (unitCount > this.#largestGroup) this.#largestGroup = unitCount
   }

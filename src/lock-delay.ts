@@ -18,7 +18,7 @@ export interface Refusal {
 }
 
 /** Most locks are held for some 20 µs, and a pause costs ten times as much: to fall asleep, and to find all caches cold. */
-const triesWithoutPause = 2
+const triesWithoutPause = 6
 
 /**
  * Milliseconds until the next attempt; 0 for at once.
@@ -43,20 +43,27 @@ function between(lowMs: number, highMs: number, random: () => number): number {
 /** Writes that end no further apart than this are one row of them. */
 const maxGapMs = 1
 const minCount = 8
+/** Some rounds of eight processes. */
+const memoryMs = 50
 
-/** Whether a process has the lock write after write. */
+/**
+ * Whether a process has the lock write after write. One that did, not long ago, and loses the lock after its first write,
+ * has had its turn as well: two who have just waited would otherwise take it from each other at each write.
+ */
 export class Turn {
   #endedAtMs = Number.NEGATIVE_INFINITY
+  #longAtMs = -memoryMs
   #count = 0
 
   /** The lock was had, and given back. */
   note(nowMs: number): void {
     this.#count = nowMs - this.#endedAtMs < maxGapMs ? this.#count + 1 : 0
     this.#endedAtMs = nowMs
+    if (this.#count >= minCount) this.#longAtMs = nowMs
   }
 
-  /** Whether it was for a while, until now. */
-  get isLong(): boolean {
-    return this.#count >= minCount
+  /** Whether a write that was asked for then goes on with what was a row of them, now or a moment ago. */
+  isLongAt(askedAtMs: number): boolean {
+    return askedAtMs - this.#endedAtMs < maxGapMs && this.#endedAtMs - this.#longAtMs < memoryMs
   }
 }

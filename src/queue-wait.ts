@@ -6,19 +6,20 @@
  */
 import type { PatientConnection } from './connection.ts'
 import type { ConnectionLease } from './connection-lease.ts'
+import type { Turn } from './lock-delay.ts'
 import { type Clock, type LockWait, whatWasWaitedFor } from './lock-wait.ts'
 
 /**
  * It lasts as long as somebody waits; the delay between two tries goes by the age of the unit whose turn it is.
  *
  * @param firstWait The budget of that unit.
- * @param hadItsTurn Whether the writer had the lock write after write until now.
+ * @param turn Whether the writer has the lock write after write.
  */
 export function waitForAll(
   writer: PatientConnection,
   clock: Clock,
   firstWait: () => LockWait | undefined,
-  hadItsTurn: () => boolean,
+  turn: () => Turn,
 ): LockWait {
   return {
     clock,
@@ -29,7 +30,7 @@ export function waitForAll(
       return writer.direct.runsAtOnce
     },
     get hadItsTurn() {
-      return hadItsTurn()
+      return turn().isLongAt(this.startedAtMs)
     },
     deadlineMs: Number.POSITIVE_INFINITY,
     lane: 'normal',

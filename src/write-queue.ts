@@ -45,8 +45,7 @@ export class WriteQueue {
   constructor(host: WriteQueueHost) {
     const { writer, clock } = host
     const firstWait = (): LockWait | undefined => waiting.first()?.wait
-    const hadItsTurn = (): boolean => pump.cycles.hadItsTurn
-    const lockWait = waitForAll(writer, clock, firstWait, hadItsTurn)
+    const lockWait = waitForAll(writer, clock, firstWait, () => pump.cycles.turn)
     const holder = (): string => whoHolds(lockWait, this.#lease)
     const waiting = new WaitingUnits({ ...host, owner: this, lockWait, whoHolds: holder })
     const pump = new WriterPump({ ...host, waiting, lockWait })

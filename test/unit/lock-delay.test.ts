@@ -11,14 +11,14 @@ describe('nextDelayMs', () => {
     [500, 1, 15],
     [60_000, 1, 15],
   ])('a wait that is %d ms old asks again in %d to %d ms', (ageMs, lowMs, highMs) => {
-    const refusal = { ageMs, triesInARow: 3, hadItsTurn: false }
+    const refusal = { ageMs, triesInARow: 7, hadItsTurn: false }
     expect(nextDelayMs(refusal, () => 0)).toBe(lowMs)
     expect(nextDelayMs(refusal, () => 1)).toBe(highMs)
     expect(nextDelayMs(refusal, () => 0.5)).toBe((lowMs + highMs) / 2)
   })
 
-  it('a young wait asks twice more at once, as most locks are held for microseconds', () => {
-    const delays = [1, 2, 3].map((triesInARow) =>
+  it('a young wait asks six times more at once, as most locks are held for microseconds', () => {
+    const delays = [1, 6, 7].map((triesInARow) =>
       nextDelayMs({ ageMs: 5, triesInARow, hadItsTurn: false }, () => 0),
     )
     expect(delays).toEqual([0, 0, 0.5])
@@ -33,7 +33,7 @@ describe('nextDelayMs', () => {
 
   it('after that it asks more often than others, and then no oftener', () => {
     const delaysAt = (ageMs: number): number[] =>
-      [0, 1].map((chance) => nextDelayMs({ ageMs, triesInARow: 3, hadItsTurn: true }, () => chance))
+      [0, 1].map((chance) => nextDelayMs({ ageMs, triesInARow: 7, hadItsTurn: true }, () => chance))
     expect([14, 39.9, 40].map(delaysAt)).toEqual([
       [0.3, 1.5],
       [0.3, 1.5],
@@ -43,25 +43,32 @@ describe('nextDelayMs', () => {
 })
 
 describe('Turn', () => {
-  it('is long after eight more writes that follow each other within a millisecond', () => {
+  /** So many writes that end so far apart; the first one ends at 0. */
+  function turnOf(count: number, gapMs: number): Turn {
     const turn = new Turn()
-    const isLong = Array.from({ length: 10 }, (_, count) => {
-      turn.note(count * 0.9)
-      return turn.isLong
-    })
-    expect(isLong).toEqual([...new Array(8).fill(false), true, true])
-  })
+    for (let index = 0; index < count; index++) turn.note(index * gapMs)
+    return turn
+  }
 
-  it('ends with a gap', () => {
-    const turn = new Turn()
-    for (let count = 0; count < 20; count++) turn.note(count * 0.1)
-    turn.note(3)
-    expect(turn.isLong).toBe(false)
+  it('is long after eight more writes that follow each other within a millisecond', () => {
+    const areLong = [8, 9].map((count) => turnOf(count, 0.9).isLongAt(0.9 * count))
+    expect(areLong).toEqual([false, true])
   })
 
   it('is none where the writes are a millisecond apart', () => {
-    const turn = new Turn()
-    for (let count = 0; count < 100; count++) turn.note(count)
-    expect(turn.isLong).toBe(false)
+    expect(turnOf(100, 1).isLongAt(99.5)).toBe(false)
+  })
+
+  it('ends with a gap', () => {
+    const turn = turnOf(20, 0.1)
+    expect([2.8, 3].map((askedAtMs) => turn.isLongAt(askedAtMs))).toEqual([true, false])
+  })
+
+  it('is remembered: who loses the lock soon after the first write had it before', () => {
+    const turn = turnOf(20, 0.1)
+    turn.note(51.8)
+    expect(turn.isLongAt(51.9)).toBe(true)
+    turn.note(52)
+    expect(turn.isLongAt(52.1)).toBe(false)
   })
 })
