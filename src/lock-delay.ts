@@ -52,6 +52,7 @@ const memoryMs = 50
  */
 export class Turn {
   #endedAtMs = Number.NEGATIVE_INFINITY
+  /** At first longer ago than is remembered: no clock goes below 0. */
   #longAtMs = -memoryMs
   #count = 0
 

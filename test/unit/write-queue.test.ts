@@ -226,6 +226,34 @@ describe('WriteQueue', () => {
     lease.release()
   })
 
+  it.each([
+    { pauseMs: 0, name: 'stays away from a lock that it lost after write upon write', tries: 1 },
+    { pauseMs: 1_000, name: 'asks again at once for a lock that it lost some time after that', tries: 2 },
+  ])('$name', async ({ pauseMs, tries }) => {
+    const busy = new Error('busy')
+    const connector = await firstConnector(':memory:')
+    const resultCodeOf = connector.resultCodeOf.bind(connector)
+    const { pool, clock } = await openPool({
+      connector: Object.assign(connector, {
+        resultCodeOf: (error: unknown) => (error === busy ? 5 : resultCodeOf(error)),
+      }),
+    })
+    for (let count = 0; count < 9; count++) await pool.queue.exclusive(pool.startWait(), nothing)
+    await clock.advance(pauseMs)
+    let asked = 0
+    let isHeld = true
+
+    const unit = pool.queue.exclusive(pool.startWait(), async () => {
+      asked++
+      if (isHeld) throw busy
+    })
+    await clock.advance(13)
+    expect(Math.min(asked, 2)).toBe(tries)
+    isHeld = false
+    await clock.advance(100)
+    await unit
+  })
+
   it('lets timers run while one caller awaits write after write', async () => {
     const { pool } = await openPool({ clock: systemClock })
     let ticks = 0
