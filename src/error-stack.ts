@@ -18,17 +18,20 @@ export function withoutStack<T>(attempt: () => T): T {
   }
 }
 
-/** An error of a queued write is born in a later turn, without the frames of its caller; success pays nothing for this. */
+/**
+ * An error of a queued write is born in a later turn, without the frames of its caller, and one of a write that ran at once
+ * below more frames than an error has. Success pays nothing for this.
+ */
 export function withCallerStack(error: unknown): unknown {
   if (!(error instanceof Error) || Object.isFrozen(error)) return error
-  // Of every promise that was awaited in a later turn, Node shows one and the same frame of its own, and Deno three.
-  const frames = deepStack()
+  const { stack = '' } = error
+  const missing = deepStack()
     ?.split('\n')
-    .filter((frame) => !/processTicksAndRejections|\(ext:core\//.test(frame))
-  const [caller, ...callers] = frames?.slice(4) ?? []
-  // Seen already when a connection noted it: it lies deeper on the way back.
-  if (caller === undefined || error.stack?.includes(caller)) return error
-  error.stack = [error.stack, caller, ...callers].join('\n')
+    .slice(4)
+    // Of every promise that was awaited in a later turn, Node shows one and the same frame of its own, and Deno three. What
+    // is there already was born in the turn of its caller, or was noted by a connection, deeper on the way back.
+    .filter((frame) => !/processTicksAndRejections|\(ext:core\//.test(frame) && !stack.includes(frame))
+  if (missing?.length) error.stack = [stack, ...missing].join('\n')
   return error
 }
 

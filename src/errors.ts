@@ -91,23 +91,12 @@ export class FileReplacedError extends UnbusyError {
   readonly file: string
   readonly change: 'deleted' | 'replaced'
 
-  constructor(location: string, { file, change }: { file: string; change: 'deleted' | 'replaced' }) {
-    const sidecar = /-(?:wal|shm)$/.exec(file)?.[0]
-    const what = sidecar === undefined ? 'it' : `its ${sidecar} file`
-    const happened = change === 'deleted' ? 'was deleted' : 'was replaced by another file'
-    const cure = sidecar === undefined ? restore : reopen
-    super(`Cannot use database ${location} as ${what} ${happened} while it was open: ${cure}`)
+  constructor(message: string, { file, change }: { file: string; change: 'deleted' | 'replaced' }) {
+    super(message)
     this.file = file
     this.change = change
   }
 }
-
-const restore =
-  'close the storage and open it again once the right file is there, without the -wal and -shm of another one'
-
-const reopen =
-  'close the storage and open it again. SQLite itself deletes that file when it takes this process for gone, as it does ' +
-  'when the process has opened the database with fs (readFile, a copy, a stream): closing that drops the locks of SQLite'
 
 /** What is known of a transaction that was ended as it had been open for too long. */
 export interface TransactionAge {

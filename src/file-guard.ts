@@ -41,7 +41,7 @@ export class FileGuard {
 
   /** @throws {FileReplacedError} If a change was found before. */
   assertIntact(): void {
-    if (this.#lost !== undefined) throw new FileReplacedError(this.#connector.location, this.#lost)
+    if (this.#lost !== undefined) throw fileReplaced(this.#connector.location, this.#lost)
   }
 
   /** @throws {FileReplacedError} If the files were deleted or replaced; nothing was written to them yet. */
@@ -68,7 +68,25 @@ export class FileGuard {
     this.#lookedAtMs = this.#clock.now()
     if (change === undefined) return
     this.#lost = change
-    this.#onLost(new FileReplacedError(location, change))
+    this.#onLost(fileReplaced(location, change))
     this.assertIntact()
   }
 }
+
+function fileReplaced(location: string, lost: FileChange): FileReplacedError {
+  const sidecar = /-(?:wal|shm)$/.exec(lost.file)?.[0]
+  const what = sidecar === undefined ? 'it' : `its ${sidecar} file`
+  const happened = lost.change === 'deleted' ? 'was deleted' : 'was replaced by another file'
+  const cure = sidecar === undefined ? restore : reopen
+  return new FileReplacedError(
+    `Cannot use database ${location} as ${what} ${happened} while it was open: ${cure}`,
+    lost,
+  )
+}
+
+const restore =
+  'close the storage and open it again once the right file is there, without the -wal and -shm of another one'
+
+const reopen =
+  'close the storage and open it again. SQLite itself deletes that file when it takes this process for gone, as it does ' +
+  'when the process has opened the database with fs (readFile, a copy, a stream): closing that drops the locks of SQLite'

@@ -35,11 +35,12 @@ export async function queryAlone(
   try {
     pool.intake.assertTakesIn()
     const statement = toStatement(query, pool.integerBinding)
+    const wait = pool.startWait(options)
     if (isPlainWrite(statement)) {
-      const results = await pool.queue.write(pool.startWait(options), [statement])
-      return toQueryResult(statement, results[0] as StatementResult)
+      const result = pool.queue.writeAtOnce(wait, statement) ?? (await pool.queue.write(wait, [statement]))[0]
+      return toQueryResult(statement, result as StatementResult)
     }
-    return toQueryResult(statement, await executeAlone(pool, statement, pool.startWait(options)))
+    return toQueryResult(statement, await executeAlone(pool, statement, wait))
   } catch (error) {
     throw withCallerStack(error)
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { QueueFullError, type UnbusyError } from './errors.ts'
+import type { LockWait } from './lock-wait.ts'
 import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
 import type { WriterPump } from './writer-pump.ts'
@@ -45,6 +46,11 @@ export class WriteIntake {
     const refusal = this.#refusal(unit)
     if (refusal === undefined) this.#admit(unit)
     else unit.reject(refusal)
+  }
+
+  /** Whether a write with this budget would be taken in now, and kept back by nothing. */
+  isOpenTo({ signal }: LockWait): boolean {
+    return !(this.#closedBy || this.#keptBackUntil || signal?.aborted)
   }
 
   /** As {@linkcode WriteIntake.enter}, past those that are kept back, and also if the queue is full. */

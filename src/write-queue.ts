@@ -82,6 +82,15 @@ export class WriteQueue {
   }
 
   /**
+   * Commits one statement now, if nothing has the writer, no other process has the lock, and the driver is synchronous.
+   *
+   * @returns `undefined` if it did not run: it is to be queued then.
+   */
+  writeAtOnce(wait: LockWait, statement: RoutedStatement): StatementResult | undefined {
+    return this.#intake.isOpenTo(wait) ? this.#pump.runAtOnce(statement, wait.startedAtMs) : undefined
+  }
+
+  /**
    * Commits statements together, and with whatever else waits: all of them or none.
    *
    * @throws {LockTimeoutError} If their turn did not come within the budget.

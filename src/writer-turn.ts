@@ -6,6 +6,7 @@
  */
 import type { TryBatch } from './batch-group.ts'
 import type { PatientConnection } from './connection.ts'
+import type { Statement, StatementResult } from './connector.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { commitGroup } from './group-commit.ts'
 import { LockCycles } from './lock-cycles.ts'
@@ -46,14 +47,24 @@ export class WriterTurn {
     return [...this.#group]
   }
 
+  /** A lone write that never waited. Throws what the driver does; nothing has changed then. */
+  runAtOnce(statement: Statement): { readonly result: StatementResult; readonly endedAtMs: number } {
+    const { writer, clock, onCycle } = this.#host
+    const result = writer.direct.runLone(statement)
+    const endedAtMs = clock.now()
+    this.cycles.note(1, endedAtMs)
+    onCycle(endedAtMs)
+    return { result, endedAtMs }
+  }
+
   /** A write that waits alone needs no transaction around it. Throws what the driver does; nothing has changed then. */
-  runLone(unit: WriteUnit): boolean {
+  #runLone(unit: WriteUnit): boolean {
     const { writer, waiting } = this.#host
     if (waiting.count > 1 || unit.isExclusive || !writer.direct.runsAtOnce) return false
     const [statement, second] = unit.statements
     if (statement === undefined || second !== undefined) return false
-    unit.results = [writer.direct.runLone(statement)]
-    this.#host.onCycle(this.#finish(unit))
+    unit.results = [this.runAtOnce(statement).result]
+    waiting.take(unit)
     unit.settle()
     return true
   }
@@ -71,12 +82,12 @@ export class WriterTurn {
     try {
       if (typeof first.work === 'function') {
         const { settle, until, isUpkeep } = await first.work(writer)
+        waiting.take(first)
         if (isUpkeep) {
-          waiting.take(first)
           settle()
           return nothing
         }
-        this.#finish(first)
+        this.cycles.note(1, this.#host.clock.now())
         settle()
         return async () => {
           // The budget that began with it would keep the process alive for as long as the transaction is open.
@@ -86,7 +97,7 @@ export class WriterTurn {
           return 1
         }
       }
-      if (this.runLone(first)) return nothing
+      if (this.#runLone(first)) return nothing
       if (tryBatch !== undefined) {
         const judge = await tryBatch(this.#host)
         return async () => {
@@ -148,14 +159,6 @@ export class WriterTurn {
     if (unit === undefined || unit.isExclusive) return undefined
     waiting.take(unit)
     return unit
-  }
-
-  /** @returns When that was. */
-  #finish(unit: WriteUnit): number {
-    const nowMs = this.#host.clock.now()
-    this.#host.waiting.take(unit)
-    this.cycles.note(1, nowMs)
-    return nowMs
   }
 }
 

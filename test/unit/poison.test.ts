@@ -45,7 +45,7 @@ const faults: readonly (readonly [error: unknown, Fault])[] = [
   // CORRUPT, NOTADB
   [new CorruptDatabaseError('', 11), 'storage'],
   [new SqliteError('', 26), 'storage'],
-  [new FileReplacedError('app.db', { file: 'app.db-wal', change: 'deleted' }), 'storage'],
+  [new FileReplacedError('Gone', { file: 'app.db-wal', change: 'deleted' }), 'storage'],
   // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL, SCHEMA
   ...[5, 517, 6, 7, 8, 9, 10, 778, 13, 14, 15, 17].map(
     (code) => [new SqliteError('', code), 'passing'] as const,

@@ -1,7 +1,16 @@
 import { getEventListeners } from 'node:events'
-import { type Connector, LockTimeoutError, StorageClosedError, systemClock } from 'unbusy'
+import {
+  type Connection,
+  type Connector,
+  LockTimeoutError,
+  type MaybePromise,
+  type StatementResult,
+  StorageClosedError,
+  systemClock,
+} from 'unbusy'
 import { describe, expect, it } from 'vitest'
 import { collectGarbage } from '../../adapters/_libsql-garbage.ts'
+import { queryAlone } from '../../src/router.ts'
 import type { WriteQueue } from '../../src/write-queue.ts'
 import { rejection } from '../contract/note.ts'
 import { firstConnector, openPool, type TestPool } from './pool.ts'
@@ -11,6 +20,26 @@ const nothing = async (): Promise<void> => {}
 /** Keeps the writer until it is released. */
 function hold({ pool }: TestPool): ReturnType<WriteQueue['own']> {
   return pool.queue.own(pool.startWait(), nothing)
+}
+
+/** A write that needs no table. */
+const touch = { sql: 'create table if not exists touched (at integer)', parameters: [] }
+
+/** A connector whose writes go through `run`. */
+async function writingThrough(
+  run: (execute: () => MaybePromise<StatementResult>, writer: Connection) => MaybePromise<StatementResult>,
+): Promise<Connector> {
+  const connector = await firstConnector(':memory:')
+  return {
+    ...connector,
+    async connect(role, settings) {
+      const connection = await connector.connect(role, settings)
+      const execute = connection.execute.bind(connection)
+      connection.execute = (statement) =>
+        statement.kind === 'write' ? run(() => execute(statement), connection) : execute(statement)
+      return connection
+    },
+  }
 }
 
 /** A macrotask. */
@@ -254,17 +283,71 @@ describe('WriteQueue', () => {
     await unit
   })
 
-  it('lets timers run while one caller awaits write after write', async () => {
+  it('asks once for a write that runs at once, before it stays away from a lock that it lost', async () => {
+    const busy = Object.assign(new Error('busy'), { code: 'SQLITE_BUSY' })
+    let asked = 0
+    let isHeld = false
+    const { pool, clock } = await openPool({
+      connector: await writingThrough((execute) => {
+        asked++
+        if (isHeld) throw busy
+        return execute()
+      }),
+    })
+    for (let count = 0; count < 9; count++) await queryAlone(pool, touch)
+    isHeld = true
+
+    const unit = queryAlone(pool, touch)
+    await clock.advance(13)
+    expect(asked).toBe(10)
+    isHeld = false
+    await clock.advance(100)
+    await unit
+  })
+
+  it('rolls back what a write that failed at once has left open', async () => {
+    let connection: Connection | undefined
+    const { pool } = await openPool({
+      connector: await writingThrough((_execute, writer) => {
+        connection = writer
+        void writer.begin('immediate')
+        throw new Error('on purpose')
+      }),
+    })
+
+    expect(await rejection(queryAlone(pool, touch))).toMatchObject({ message: 'on purpose' })
+    expect(connection?.inTransaction).toBe(false)
+  })
+
+  it.each([
+    ['awaits write after write', 0],
+    ['computes for longer between two writes than the writer may work', 6],
+  ])('lets timers run while one caller %s', async (_what, computesMs) => {
     const { pool } = await openPool({ clock: systemClock })
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
 
-    for (const endMs = performance.now() + 300; performance.now() < endMs; ) {
-      await pool.queue.exclusive(pool.startWait(), nothing)
+    for (const endMs = performance.now() + 1_000; performance.now() < endMs; ) {
+      await queryAlone(pool, touch)
+      for (const untilMs = performance.now() + computesMs; performance.now() < untilMs; );
     }
     clearInterval(timer)
 
     expect(ticks).toBeGreaterThan(3)
+  })
+
+  it('keeps no timer for who gave up behind a write that ran at once', async () => {
+    const { pool, clock } = await openPool()
+    const controller = new AbortController()
+
+    const first = queryAlone(pool, touch)
+    const second = rejection(queryAlone(pool, touch, { signal: controller.signal }))
+    controller.abort(new Error('on purpose'))
+    await first
+    await second
+
+    expect(pool.queue.isBusy).toBe(false)
+    expect(clock.pending).toBe(0)
   })
 })
 
