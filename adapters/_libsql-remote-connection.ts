@@ -12,6 +12,7 @@ import type {
   StatementResult,
 } from '../src/connector.ts'
 import type { LibsqlResultSet } from './_libsql-client.ts'
+import { type RemoteStatement, toRemote } from './_libsql-remote-statement.ts'
 import { readLibsqlRows } from './_libsql-rows.ts'
 import { withoutSecret } from './_secret.ts'
 
@@ -21,11 +22,6 @@ export interface RemoteClient {
   batch(statements: readonly RemoteStatement[], mode: 'write'): Promise<LibsqlResultSet[]>
   transaction(mode: 'write' | 'read'): Promise<RemoteTransaction>
   close(): void
-}
-
-interface RemoteStatement {
-  readonly sql: string
-  readonly args: readonly unknown[]
 }
 
 interface RemoteTransaction {
@@ -42,10 +38,9 @@ export interface RemoteLink {
   /** Ends a request over a WebSocket; over HTTP `fetch` has the same limit. */
   readonly requestTimeoutMs: number
   readonly isWebSocket: boolean
+  /** After so long without a request a WebSocket is closed, as it would keep the process alive. The next request opens one. */
+  readonly idleMs: number
 }
-
-/** SQL texts shorter than this are stored at the server, which counts bytes where the client counts UTF-16 units. */
-const storedSqlLimit = 5_000
 
 const takeReadLock = 'select 1 from sqlite_schema limit 1'
 
@@ -55,6 +50,8 @@ export class LibsqlRemoteConnection implements Connection {
   readonly #settings: ConnectionSettings
   #client: RemoteClient | undefined
   #begun: RemoteTransaction | undefined
+  #requests = 0
+  #idleTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(link: RemoteLink, settings: ConnectionSettings) {
     this.#link = link
@@ -120,8 +117,7 @@ export class LibsqlRemoteConnection implements Connection {
 
   async close(): Promise<void> {
     await this.rollback()
-    this.#client?.close()
-    this.#client = undefined
+    this.#hangUp()
   }
 
   #open(): RemoteClient {
@@ -129,13 +125,38 @@ export class LibsqlRemoteConnection implements Connection {
     return this.#client
   }
 
+  #hangUp(): void {
+    clearTimeout(this.#idleTimer)
+    this.#client?.close()
+    this.#client = undefined
+  }
+
   async #request<T>(send: () => Promise<T>): Promise<T> {
     const { isWebSocket, secret } = this.#link
     try {
-      return await (isWebSocket ? this.#withinTimeout(send) : send())
+      return await (isWebSocket ? this.#overSocket(send) : send())
     } catch (error) {
       throw secret === undefined ? error : withoutSecret(error, secret)
     }
+  }
+
+  async #overSocket<T>(send: () => Promise<T>): Promise<T> {
+    clearTimeout(this.#idleTimer)
+    this.#requests++
+    try {
+      return await this.#withinTimeout(send)
+    } finally {
+      if (--this.#requests === 0 && this.#client !== undefined) this.#hangUpWhenIdle()
+    }
+  }
+
+  #hangUpWhenIdle(): void {
+    const timer = setTimeout(() => {
+      if (this.#begun === undefined) this.#hangUp()
+    }, this.#link.idleMs)
+    this.#idleTimer = timer
+    // The socket itself keeps the process alive until then. An isolate has numbers for timers.
+    ;(timer as { unref?(): void }).unref?.()
   }
 
   async #withinTimeout<T>(send: () => Promise<T>): Promise<T> {
@@ -144,8 +165,7 @@ export class LibsqlRemoteConnection implements Connection {
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         // An answer that comes later must not be taken for that of another request.
-        this.#client?.close()
-        this.#client = undefined
+        this.#hangUp()
         reject(new DOMException(`The server did not answer within ${requestTimeoutMs} ms`, 'TimeoutError'))
       }, requestTimeoutMs)
     })
@@ -161,21 +181,4 @@ export class LibsqlRemoteConnection implements Connection {
     if (columns.length > 0) return { rows: readLibsqlRows(result, this.#settings.integers) }
     return { rows: [], changes: rowsAffected, ...(lastInsertRowid !== undefined && { lastInsertRowid }) }
   }
-}
-
-function toRemote(statement: Statement): RemoteStatement {
-  const sql = statement.sql.toWellFormed()
-  const args = statement.parameters.some(isHalfText)
-    ? statement.parameters.map((value) => (isHalfText(value) ? value.toWellFormed() : value))
-    : statement.parameters
-  const isStored = sql.length < storedSqlLimit
-  if (!isStored || sql.length * 3 < storedSqlLimit) return { sql, args }
-  if (new TextEncoder().encode(sql).length < storedSqlLimit) return { sql, args }
-  // Too long for the server in bytes and not for the client in units: made too long for both, it is sent as it is.
-  return { sql: sql.padEnd(storedSqlLimit), args }
-}
-
-/** Whether it has one half of a character: sqld cannot read the JSON of that, and would refuse the whole request. */
-function isHalfText(value: unknown): value is string {
-  return typeof value === 'string' && !value.isWellFormed()
 }

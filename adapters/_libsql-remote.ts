@@ -14,8 +14,8 @@ import { locateServer } from './_server-url.ts'
 /** Options of a connector to a libSQL server. */
 export interface LibsqlRemoteOptions {
   /**
-   * `libsql://`, `https://`, `http://`, `wss://` or `ws://`, with the host. A WebSocket (`wss:`, `ws:`) keeps the process
-   * alive until the storage is closed.
+   * `libsql://`, `https://`, `http://`, `wss://` or `ws://`, with the host. A WebSocket (`wss:`, `ws:`) is closed when it
+   * was idle for 5 seconds, and until then keeps the process alive.
    */
   readonly url: string
   /** The token of the database. It is in no error and no log. */
@@ -34,6 +34,9 @@ export interface LibsqlRemoteHost {
 
 /** sqld 0.24 binds no text and no blob that is longer: `ARGS_INVALID`, string or blob too big. */
 const maxValueBytes = 5_000_000
+
+/** About as long as `fetch` keeps a connection that nobody uses: to open another one takes round trips. */
+const idleMs = 5_000
 
 const refusedOptions: readonly string[] = ['url', 'authToken', 'intMode', 'tls', 'syncUrl', 'timeout']
 
@@ -76,6 +79,7 @@ export function libsqlServer(options: LibsqlRemoteOptions, host: LibsqlRemoteHos
         secret: authToken,
         requestTimeoutMs,
         isWebSocket,
+        idleMs,
       }
       return new LibsqlRemoteConnection(link, settings)
     },

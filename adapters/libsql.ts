@@ -21,7 +21,7 @@ import { libsqlServer } from './_libsql-remote.ts'
 export interface LibsqlOptions {
   /**
    * A path, a `file:` URL, `:memory:`, or a `libsql:`, `https:`, `http:`, `wss:` or `ws:` URL of a server. A WebSocket
-   * (`wss:`, `ws:`) keeps the process alive until the storage is closed.
+   * (`wss:`, `ws:`) is closed when it was idle for 5 seconds, and until then keeps the process alive.
    */
   readonly url: string
   /** The token of a remote database; a local one has no use for it. It is in no error and no log. */
