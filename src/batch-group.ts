@@ -58,7 +58,7 @@ export const tryBatch: TryBatch = async ({ writer, clock, waiting }) => {
   try {
     answer = await sendGroup(writer, units)
   } catch (error) {
-    waiting.returnTried(units)
+    waiting.returnTried(units, error)
     throw error
   }
   const endedAtMs = clock.now()

@@ -2,39 +2,38 @@
  * How long the writer has been working without giving timers and I/O a turn. Synchronous drivers resolve in microtasks:
  * without a bound these would starve, and native finalizers too, also while one caller awaits write after write.
  *
- * Whether the event loop has turned by itself is not asked: to be told by it costs a small write 3 to 5 %. So a turn may be
- * given that nobody needs, one in many writes.
- *
  * @module
  */
 
-/** How long the writer may work before the event loop has its turn. */
+/** How long the writer may work before the event loop has its turn; twice that at most, as it is not always watched. */
 const maxBurstMs = 5
-/** And after how many uses: whoever computes for longer than that between two leaves no trace in the time. */
-const maxUses = 32
 
-/** Measures from the first use of the writer to the turn that is given. */
+/** Measures from the first use of the writer to the next turn of the event loop. */
 export class Burst {
-  #sinceMs = 0
+  readonly #nextTurn: () => Promise<void>
+  #sinceMs = Number.NEGATIVE_INFINITY
   #endedAtMs = 0
-  #uses = 0
+  /** Whether the event loop has not turned since the burst began. */
+  #goesOn = false
 
-  /** The writer was used; times on the clock of the storage. */
+  constructor(nextTurn: () => Promise<void>) {
+    this.#nextTurn = nextTurn
+  }
+
+  /** The writer was used, or asked for the lock; times on the clock of the storage. */
   note(beganAtMs: number, endedAtMs: number): void {
-    // After a rest it begins anew: the first write of a request is not made to wait for the end of the last one's burst.
-    if (this.#uses === 0 || beganAtMs - this.#endedAtMs > maxBurstMs) this.#sinceMs = beganAtMs
     this.#endedAtMs = endedAtMs
-    this.#uses++
+    // To be told of a turn costs a small write 3 to 5 %, so it is asked for once in a while, not for each.
+    if (this.#goesOn || beganAtMs - this.#sinceMs < maxBurstMs) return
+    this.#sinceMs = beganAtMs
+    this.#goesOn = true
+    void this.#nextTurn().then(() => {
+      this.#goesOn = false
+    })
   }
 
   /** Whether it is time for a turn. */
   get isOver(): boolean {
-    return this.#endedAtMs - this.#sinceMs >= maxBurstMs || this.#uses >= maxUses
-  }
-
-  /** The event loop had its turn. */
-  end(): void {
-    this.#uses = 0
-    this.#sinceMs = this.#endedAtMs
+    return this.#goesOn && this.#endedAtMs - this.#sinceMs >= maxBurstMs
   }
 }

@@ -25,12 +25,13 @@ export function withoutStack<T>(attempt: () => T): T {
 export function withCallerStack(error: unknown): unknown {
   if (!(error instanceof Error) || Object.isFrozen(error)) return error
   const { stack = '' } = error
+  const seen = new Set(stack.split('\n'))
   const missing = deepStack()
     ?.split('\n')
     .slice(4)
     // Of every promise that was awaited in a later turn, Node shows one and the same frame of its own, and Deno three. What
     // is there already was born in the turn of its caller, or was noted by a connection, deeper on the way back.
-    .filter((frame) => !/processTicksAndRejections|\(ext:core\//.test(frame) && !stack.includes(frame))
+    .filter((frame) => !/processTicksAndRejections|\(ext:core\//.test(frame) && !seen.has(frame))
   if (missing?.length) error.stack = [stack, ...missing].join('\n')
   return error
 }

@@ -43,8 +43,13 @@ export class WaitingUnits implements WatchedUnits {
     return this.#lanes.inTurn()
   }
 
-  /** Who had to leave while it was being tried leaves now; so does one whose budget was for one try only. */
-  returnTried(units: readonly WriteUnit[]): void {
+  /**
+   * Who had to leave while it was being tried leaves now; so does one whose budget was for one try only.
+   *
+   * @param busyError What the try met.
+   */
+  returnTried(units: readonly WriteUnit[], busyError: unknown): void {
+    this.#lockWait.busyError = busyError
     const nowMs = this.#lockWait.clock.now()
     let isLate = false
     for (const unit of units) {
@@ -57,7 +62,8 @@ export class WaitingUnits implements WatchedUnits {
 
   /** Lets a unit in; it can be taken from now on, also by what runs before it is watched. */
   enter(unit: WriteUnit): void {
-    unit.attemptsBefore = this.#lockWait.attempts
+    // A write that was to run at once has asked before it entered.
+    unit.attemptsBefore = this.#lockWait.attempts - unit.wait.attempts
     this.#lanes.push(unit)
     this.#count++
   }

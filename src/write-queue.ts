@@ -84,10 +84,10 @@ export class WriteQueue {
   /**
    * Commits one statement now, if nothing has the writer, no other process has the lock, and the driver is synchronous.
    *
-   * @returns `undefined` if it did not run: it is to be queued then.
+   * @returns `undefined` if it did not run: it is to be queued then, with the same budget.
    */
   writeAtOnce(wait: LockWait, statement: RoutedStatement): StatementResult | undefined {
-    return this.#intake.isOpenTo(wait) ? this.#pump.runAtOnce(statement, wait.startedAtMs) : undefined
+    return this.#intake.isOpenTo(wait) ? this.#pump.runAtOnce(statement, wait) : undefined
   }
 
   /**

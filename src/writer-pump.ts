@@ -8,7 +8,7 @@
 import { Burst } from './burst.ts'
 import type { Statement, StatementResult } from './connector.ts'
 import type { LockCycles } from './lock-cycles.ts'
-import { type LockWait, noteBusy, pause } from './lock-wait.ts'
+import { type LockWait, noteBusy, noteFree, pause } from './lock-wait.ts'
 import type { WriteUnit } from './write-unit.ts'
 import { WriterTurn, type WriterTurnHost } from './writer-turn.ts'
 
@@ -23,13 +23,14 @@ export interface WriterPumpHost extends WriterTurnHost {
 export class WriterPump {
   readonly #host: WriterPumpHost
   readonly #turn: WriterTurn
-  readonly #burst: Burst = new Burst()
+  readonly #burst: Burst
   #isRunning = false
   #onIdle: (() => void)[] = []
 
   constructor(host: WriterPumpHost) {
     this.#host = host
     this.#turn = new WriterTurn(host)
+    this.#burst = new Burst(() => host.nextTurn())
   }
 
   get isRunning(): boolean {
@@ -65,25 +66,33 @@ export class WriterPump {
    *
    * @returns `undefined` if it did not run, as the writer is not idle, or the lock is not free.
    */
-  runAtOnce(statement: Statement, askedAtMs: number): StatementResult | undefined {
-    const { writer, lockWait } = this.#host
+  runAtOnce(statement: Statement, wait: LockWait): StatementResult | undefined {
+    const { clock, writer, lockWait } = this.#host
     if (this.#isRunning || !writer.direct.runsAtOnce) return undefined
+    // Before SQLite is asked: a function of the user's that it calls may write as well.
+    this.#isRunning = true
     lockWait.attempts++
     try {
       const { result, endedAtMs } = this.#turn.runAtOnce(statement)
-      this.#burst.note(askedAtMs, endedAtMs)
-      // Who writes in the same turn waits together, instead of being the first of an idle storage each.
-      this.#isRunning = true
-      void settled.then(this.#goOn)
+      noteFree(lockWait)
+      this.#goOnSoon(wait.startedAtMs, endedAtMs)
       return result
     } catch (error) {
+      this.#goOnSoon(wait.startedAtMs, clock.now())
       if (!writer.isBusy(error)) {
         void writer.rollback()
         throw writer.translate(error)
       }
       noteBusy(lockWait, error)
+      wait.attempts++
       return undefined
     }
+  }
+
+  /** Who writes in the same turn waits together, instead of being the first of an idle storage each. */
+  #goOnSoon(beganAtMs: number, endedAtMs: number): void {
+    this.#burst.note(beganAtMs, endedAtMs)
+    void settled.then(this.#goOn)
   }
 
   readonly #goOn = (): void => {
@@ -124,7 +133,6 @@ export class WriterPump {
     waiting.isAskedForNext = true
     await this.#host.nextTurn()
     waiting.isAskedForNext = false
-    this.#burst.end()
   }
 }
 

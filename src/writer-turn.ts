@@ -109,7 +109,7 @@ export class WriterTurn {
       return this.#commitGroup
     } catch (error) {
       if (!writer.isBusy(error)) return this.reject(first, error)
-      waiting.returnTried([first])
+      waiting.returnTried([first], error)
       throw error
     } finally {
       first.isTried = false
