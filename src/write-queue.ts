@@ -85,6 +85,7 @@ export class WriteQueue {
    * Commits one statement now, if nothing has the writer, no other process has the lock, and the driver is synchronous.
    *
    * @returns `undefined` if it did not run: it is to be queued then, with the same budget.
+   * @throws {LockTimeoutError} If another process has the lock, and the budget is over with that.
    */
   writeAtOnce(wait: LockWait, statement: RoutedStatement): StatementResult | undefined {
     return this.#intake.isOpenTo(wait) ? this.#pump.runAtOnce(statement, wait) : undefined

@@ -8,7 +8,7 @@
 import { Burst } from './burst.ts'
 import type { Statement, StatementResult } from './connector.ts'
 import type { LockCycles } from './lock-cycles.ts'
-import { type LockWait, noteBusy, noteFree, pause } from './lock-wait.ts'
+import { type LockWait, lockTimeout, noteBusy, noteFree, pause, whatWasWaitedFor } from './lock-wait.ts'
 import type { WriteUnit } from './write-unit.ts'
 import { WriterTurn, type WriterTurnHost } from './writer-turn.ts'
 
@@ -65,6 +65,7 @@ export class WriterPump {
    * a unit first, with a promise of its own, costs a thirtieth of a small write.
    *
    * @returns `undefined` if it did not run, as the writer is not idle, or the lock is not free.
+   * @throws {LockTimeoutError} If the lock is not free, and the budget is over with that.
    */
   runAtOnce(statement: Statement, wait: LockWait): StatementResult | undefined {
     const { clock, writer, lockWait } = this.#host
@@ -85,6 +86,8 @@ export class WriterPump {
       }
       noteBusy(lockWait, error)
       wait.attempts++
+      // A budget of 0 is for one question.
+      if (wait.deadlineMs <= clock.now()) throw lockTimeout(wait, whatWasWaitedFor(error), error)
       return undefined
     }
   }
