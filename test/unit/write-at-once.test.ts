@@ -27,24 +27,29 @@ async function writingThrough(
   }
 }
 
+/** A pool that had the lock write after write, until another process took it; and how often it asked since then. */
+async function openBesideLock(): Promise<TestPool & { readonly lock: { isHeld: boolean; asked: number } }> {
+  const lock = { isHeld: false, asked: 0 }
+  const test = await openPool({
+    connector: await writingThrough((execute) => {
+      lock.asked++
+      if (lock.isHeld) throw busy
+      return execute()
+    }),
+  })
+  for (let count = 0; count < 9; count++) await queryAlone(test.pool, touch)
+  Object.assign(lock, { isHeld: true, asked: 0 })
+  return { ...test, lock }
+}
+
 describe('a write of an idle storage', () => {
   it('asks once for a write that runs at once, before it stays away from a lock that it lost', async () => {
-    let asked = 0
-    let isHeld = false
-    const { pool, clock } = await openPool({
-      connector: await writingThrough((execute) => {
-        asked++
-        if (isHeld) throw busy
-        return execute()
-      }),
-    })
-    for (let count = 0; count < 9; count++) await queryAlone(pool, touch)
-    isHeld = true
+    const { pool, clock, lock } = await openBesideLock()
 
     const unit = queryAlone(pool, touch)
     await clock.advance(13)
-    expect(asked).toBe(10)
-    isHeld = false
+    expect(lock.asked).toBe(1)
+    lock.isHeld = false
     await clock.advance(100)
     await unit
   })
@@ -86,23 +91,12 @@ describe('a write of an idle storage', () => {
   it.each([0, 10, 1_000])(
     'counts each question of a write with a budget of %i ms, and tells what it met',
     async (lockTimeoutMs) => {
-      let asked = 0
-      let isHeld = false
-      const { pool, clock } = await openPool({
-        connector: await writingThrough((execute) => {
-          asked++
-          if (isHeld) throw busy
-          return execute()
-        }),
-      })
-      for (let count = 0; count < 9; count++) await queryAlone(pool, touch)
-      isHeld = true
-      asked = 0
+      const { pool, clock, lock } = await openBesideLock()
 
       const error = rejection(queryAlone(pool, touch, { lockTimeoutMs }))
       await clock.advance(lockTimeoutMs + 20)
 
-      expect(await error).toMatchObject({ name: 'LockTimeoutError', attempts: asked })
+      expect(await error).toMatchObject({ name: 'LockTimeoutError', attempts: lock.asked })
       expect((await error).cause).toMatchObject({ code: 'SQLITE_BUSY' })
     },
   )
