@@ -65,6 +65,11 @@ export function disownFile(file: string | undefined): void {
   if (claim !== undefined) claim.isDisowned = true
 }
 
+/** Whether this process has the file open. */
+export function isFileOpen(file: string | undefined): boolean {
+  return file !== undefined && claims().has(file)
+}
+
 function refuse(path: string, engine: string, claim: Claim | undefined): void {
   if (claim?.isDisowned) {
     throw new OpenError(

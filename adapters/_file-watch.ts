@@ -11,7 +11,7 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { FileChange, FileWatch } from '../src/connector.ts'
-import { disownFile } from './_engine-registry.ts'
+import { disownFile, isFileOpen } from './_engine-registry.ts'
 import type { FileLocation } from './_file.ts'
 
 /**
@@ -90,6 +90,12 @@ class FolderWatch implements FileWatch {
     if (database === undefined || identityOf(database.path) !== database.identity) return true
     if (wal !== undefined && identityOf(wal.path) !== wal.identity && sizeOf(wal.path) > 0) return false
     return stateOf(this.#path) === this.#lostState
+  }
+
+  isWalLeft(): boolean {
+    const [database, wal] = this.#files
+    if (wal === undefined || identityOf(wal.path) === undefined) return false
+    return identityOf(this.#path) === database?.identity && !isFileOpen(database?.identity)
   }
 
   #statFolder(): Pick<Stats, 'mtimeMs' | 'ctimeMs' | 'ino'> {

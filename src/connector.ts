@@ -138,6 +138,8 @@ export interface FileWatch {
   change(): FileChange | undefined
   /** After a change: whether nobody else seems to have written to the database since the files went. */
   isUntouched(): boolean
+  /** Once all is closed: whether there is a `-wal` beside the database that was opened, which nothing else here has open. */
+  isWalLeft(): boolean
   /** Gives back what it looks through. It can be asked nevertheless, and adopt again. */
   close(): void
 }

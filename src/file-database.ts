@@ -11,6 +11,7 @@ import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-ver
 import type { UnbusyError } from './errors.ts'
 import { eventTeller } from './event-text.ts'
 import { FileGuard } from './file-guard.ts'
+import { removeLeftWal } from './left-wal.ts'
 import { type LostHost, letGo } from './let-go.ts'
 import { type LockWait, systemClock } from './lock-wait.ts'
 import type { PoolOptions } from './pool-options.ts'
@@ -67,6 +68,18 @@ export class FileDatabase {
   /** Closes the connections of a storage whose files are lost. */
   letGo(host: LostHost, writer: PatientConnection, error: UnbusyError): Promise<boolean> {
     return letGo(host, writer, error)
+  }
+
+  /** Removes `-wal` and `-shm`, if nobody else has the database open. To be called after the last connection closed. */
+  async removeLeftWal(): Promise<void> {
+    // libSQL closes when the garbage collector wants it to: the files tell nothing.
+    if (!this.#options.connector.capabilities.synchronous) return
+    try {
+      this.guard.assertIntact()
+      await removeLeftWal(this.#options)
+    } catch {
+      // Lost files are not ours any more; and what is left behind holds nothing that is lost.
+    }
   }
 
   /** Another journal has nothing to checkpoint. */
