@@ -66,6 +66,7 @@ export class ConnectionPool {
       hasOtherSchemas: () => this.readsOnWriter || options.onConnection !== undefined,
       nextTurn: () => connector.nextTurn(),
       onCycle: (nowMs) => this.checkpoints?.noteCycle(nowMs),
+      onPause: (nowMs) => this.checkpoints?.notePause(nowMs),
     })
     this.readers = new Readers({
       clock,
