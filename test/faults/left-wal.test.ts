@@ -68,6 +68,7 @@ describeContract('the last one to close', [
     not: { libsql: finalizers },
     async run(context) {
       const other = await context.open()
+      await other.db.schema.createTable('theirs').addColumn('id', 'integer').execute()
 
       expect(await closeCounting(context, async () => {})).toBe(0)
 
