@@ -1,8 +1,7 @@
 /**
- * How one checkpoint goes: phase 1 does most of the work beside the writers, and phase 2, if the WAL grows on, the rest while
- * there are none. Of several processes mostly one does the first, and another the second. Measured against the
- * alternatives: PASSIVE beside a busy writer never lets the WAL start over, and TRUNCATE among readers shuts the writers out
- * for as long as it waits.
+ * How one checkpoint goes: phase 1 does most of the work beside the writers, phase 2 the rest while there are none. Measured
+ * against the alternatives: PASSIVE beside a busy writer never lets the WAL start over, and TRUNCATE among readers shuts
+ * the writers out for as long as it waits.
  *
  * @module
  */
@@ -45,14 +44,10 @@ export class CheckpointPhases {
     if (this.#crowd !== undefined && this.#isCrowded) this.#crowd.resolve()
   }
 
-  /** @returns What came of it; `undefined` if nothing was left to do for phase 2. */
+  /** @returns What came of it; `undefined` if others had emptied the WAL before phase 2. */
   async checkpoint(): Promise<CheckpointResult | undefined> {
-    const { gate, gauge, runner } = this.#host
+    const { gate, runner } = this.#host
     const opening = this.#openWorker()
-    if (runner.usesWorker && gauge.use()?.isMoved) {
-      const worker = await opening
-      return worker === undefined ? this.#checkpointOnWriter() : this.#finish(worker)
-    }
     const first = opening.then((worker) => worker && runner.runInWorker(worker, 'passive'))
     const crowd = Promise.withResolvers<void>()
     this.#crowd = crowd
@@ -65,7 +60,7 @@ export class CheckpointPhases {
     if (worker === undefined || result === undefined) return this.#checkpointOnWriter()
     // Phase 2 would keep writes back for nothing.
     if (this.isBlocked(result) || (isElsewhere(result) && !this.#isCrowded)) return result
-    return (await this.#finish(worker)) ?? result
+    return this.#finish(worker)
   }
 
   /** Cuts the file, for which writers are shut out: while nobody writes. */
@@ -84,7 +79,7 @@ export class CheckpointPhases {
   /** Asked only where a worker checkpoints: who looks is synchronous then. */
   get #isCrowded(): boolean {
     const { gauge, limits } = this.#host
-    return (gauge.use()?.usedBytes ?? 0) >= limits.crowdedBytes
+    return (gauge.usedBytes() ?? 0) >= limits.crowdedBytes
   }
 
   async #finish(worker: CheckpointWorker): Promise<CheckpointResult | undefined> {
@@ -93,13 +88,11 @@ export class CheckpointPhases {
     if (policy === 'auto' && gauge.fileBytes >= limits.truncateBytes) {
       return gate.pass('own-writes', () => runner.runInWorker(worker, 'truncate'))
     }
-    if (!this.#isCrowded) return undefined
-    // Asked again at each try: another process may have been through with it while this one waited.
-    return gate.pass(
-      'others-too',
-      () => this.#insist(worker, 'passive'),
-      () => this.#isCrowded,
-    )
+    // Another process may have been through with it while this one waited for the writer, or for the lock.
+    const isDue = (): boolean => (gauge.usedBytes() ?? limits.limitBytes) >= limits.limitBytes
+    // Other processes may write beside phase 2, and the WAL then does not start over, until it is too much.
+    if (!this.#isCrowded) return gate.pass('own-writes', () => runner.runInWorker(worker, 'passive'), isDue)
+    return gate.pass('others-too', () => this.#insist(worker, 'passive'), isDue)
   }
 
   /**

@@ -68,7 +68,7 @@ export class Checkpoints {
     this.#runner = runner
     this.#pins = pins
     this.#phases = new CheckpointPhases({ clock, gauge, gate, runner, policy, limits, autocheckpoint })
-    this.#schedule = new CheckpointSchedule({ gauge, runner, pins, limits })
+    this.#schedule = new CheckpointSchedule({ gauge, runner, pins, limitBytes })
     this.#report = { gauge, runner, pins, limits, policy, onEvent }
     this.#isStopped = policy === 'off' || connector.walBytes === undefined
     this.#idle = new IdleWatch({
@@ -89,12 +89,12 @@ export class Checkpoints {
   noteCycle(nowMs: number): void {
     if (this.#isStopped) return
     this.#idle.noteWrite(nowMs)
-    if (this.#schedule.takeLook(nowMs)) this.#look(nowMs, false)
-  }
-
-  /** To be told before each pause while others have the lock. Looks as well: nothing of ours is held up by that. */
-  notePause(nowMs: number): void {
-    if (!this.#isStopped && this.#schedule.takeLookAtPause(nowMs)) this.#look(nowMs, true)
+    if (!this.#schedule.takeLook(nowMs)) return
+    const fileBytes = this.#gauge.fileBytes
+    if (fileBytes < this.#host.limitBytes) return
+    this.#idle.start()
+    if (this.#running !== undefined) this.#phases.noteGrowth()
+    else if (this.#schedule.isDue(fileBytes, nowMs)) this.#start(() => this.#checkpoint())
   }
 
   /** Starts nothing any more, and lets the writes go that are kept back. */
@@ -116,14 +116,6 @@ export class Checkpoints {
     const { singleConnection, remote } = connector.capabilities
     if (policy === 'off' || singleConnection || remote) return
     await this.#runner.runOnWriter(writer).catch(() => {})
-  }
-
-  #look(nowMs: number, isAtPause: boolean): void {
-    const fileBytes = this.#gauge.fileBytes
-    if (fileBytes < this.#host.limitBytes) return
-    this.#idle.start()
-    if (this.#running !== undefined) this.#phases.noteGrowth()
-    else if (this.#schedule.isDue(fileBytes, nowMs, isAtPause)) this.#start(() => this.#checkpoint())
   }
 
   async #end(): Promise<void> {

@@ -69,8 +69,6 @@ export interface LockWait {
   readonly hadItsTurn?: boolean
   /** When it began, or its last pause ended: in a pause the event loop has its turn. */
   awakeAtMs?: number
-  /** Called before each pause, while there is nothing else to do. Must be cheap and must not throw. */
-  onPause?(nowMs: number): void
   /** What the last attempt met, if it met a busy lock. */
   busyError?: unknown
   /** The wait whose budget this one has a second time. */
@@ -177,7 +175,6 @@ export async function pause(wait: LockWait): Promise<void> {
   const delayMs = Math.min(nextDelayMs(refusal, clock.random) * patience, wait.deadlineMs - nowMs)
   if (delayMs <= 0) return
   wait.triesInARow = 0
-  wait.onPause?.(nowMs)
   await sleep(wait, delayMs)
   wait.awakeAtMs = clock.now()
 }

@@ -66,7 +66,6 @@ export class ConnectionPool {
       hasOtherSchemas: () => this.readsOnWriter || options.onConnection !== undefined,
       nextTurn: () => connector.nextTurn(),
       onCycle: (nowMs) => this.checkpoints?.noteCycle(nowMs),
-      onPause: (nowMs) => this.checkpoints?.notePause(nowMs),
     })
     this.readers = new Readers({
       clock,

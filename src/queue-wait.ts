@@ -9,14 +9,6 @@ import type { ConnectionLease } from './connection-lease.ts'
 import type { Turn } from './lock-delay.ts'
 import { type Clock, type LockWait, whatWasWaitedFor } from './lock-wait.ts'
 
-/** What the wait needs of the queue. */
-export interface QueueWaitHost {
-  readonly writer: PatientConnection
-  readonly clock: Clock
-  /** {@linkcode LockWait.onPause} */
-  readonly onPause: (nowMs: number) => void
-}
-
 /**
  * It lasts as long as somebody waits; the delay between two tries goes by the age of the unit whose turn it is.
  *
@@ -24,13 +16,13 @@ export interface QueueWaitHost {
  * @param turn Whether the writer has the lock write after write.
  */
 export function waitForAll(
-  { writer, clock, onPause }: QueueWaitHost,
+  writer: PatientConnection,
+  clock: Clock,
   firstWait: () => LockWait | undefined,
   turn: () => Turn,
 ): LockWait {
   return {
     clock,
-    onPause,
     get startedAtMs() {
       return firstWait()?.startedAtMs ?? clock.now()
     },

@@ -10,14 +10,6 @@ import type { Row } from './values.ts'
 /** A page of it and the frame's header (https://www.sqlite.org/fileformat2.html#walformat). */
 const frameHeaderBytes = 24
 
-/** How much of a WAL is in use. */
-export interface WalUse {
-  /** 0 if all of it is in the database, as the next write can start it over. */
-  readonly usedBytes: number
-  /** Whether most of that is in the database: phase 1 has been, also one of another process. */
-  readonly isMoved: boolean
-}
-
 /** Looks at one WAL. */
 export class WalGauge {
   readonly #connector: Connector
@@ -39,14 +31,16 @@ export class WalGauge {
     return frames * (this.#frameBytes ?? 4_096 + frameHeaderBytes)
   }
 
-  /** How much of the WAL is in use, some 4 to 16 microseconds. `undefined` if that cannot be told now, as in a transaction. */
-  use(): WalUse | undefined {
+  /**
+   * Bytes of the WAL in use, some 4 to 16 microseconds: 0 if all of it is in the database, as the next write can start it
+   * over. `undefined` if that cannot be told now, as in a transaction.
+   */
+  usedBytes(): number | undefined {
     if (this.#writer.direct.inTransaction) return undefined
     try {
       this.#frameBytes ??= Number(this.#ask(pageSize).page_size) + frameHeaderBytes
       const { logFrames, checkpointedFrames } = toCheckpointResult(this.#ask(noop))
-      const usedBytes = checkpointedFrames >= logFrames ? 0 : this.bytesOf(logFrames)
-      return { usedBytes, isMoved: checkpointedFrames >= logFrames / 2 }
+      return checkpointedFrames >= logFrames ? 0 : this.bytesOf(logFrames)
     } catch {
       // Busy with the recovery of a crashed process, or to be replaced: the next look will tell.
       return undefined

@@ -32,8 +32,6 @@ export interface WriteQueueHost {
   nextTurn(): Promise<void>
   /** Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw. */
   onCycle(nowMs: number): void
-  /** Called when the lock is not to be had, before the pause until it is asked for again. As cheap, and without throwing. */
-  onPause(nowMs: number): void
 }
 
 /** Orders everything that writes through one storage. */
@@ -45,8 +43,9 @@ export class WriteQueue {
   #lease: ConnectionLease | undefined
 
   constructor(host: WriteQueueHost) {
+    const { writer, clock } = host
     const firstWait = (): LockWait | undefined => waiting.first()?.wait
-    const lockWait = waitForAll(host, firstWait, () => pump.cycles.turn)
+    const lockWait = waitForAll(writer, clock, firstWait, () => pump.cycles.turn)
     const holder = (): string => whoHolds(lockWait, this.#lease)
     const waiting = new WaitingUnits({ ...host, owner: this, lockWait, whoHolds: holder })
     const pump = new WriterPump({ ...host, waiting, lockWait })
