@@ -67,8 +67,6 @@ export interface LockWait {
   readonly triesAreCheap?: boolean
   /** Whether this process had the lock write after write until now. @default {false} */
   readonly hadItsTurn?: boolean
-  /** When it began, or its last pause ended: in a pause the event loop has its turn. */
-  awakeAtMs?: number
   /** What the last attempt met, if it met a busy lock. */
   busyError?: unknown
   /** The wait whose budget this one has a second time. */
@@ -176,7 +174,6 @@ export async function pause(wait: LockWait): Promise<void> {
   if (delayMs <= 0) return
   wait.triesInARow = 0
   await sleep(wait, delayMs)
-  wait.awakeAtMs = clock.now()
 }
 
 /** The error for a wait that is over. `what` is the start of its sentence. */

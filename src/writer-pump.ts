@@ -110,13 +110,13 @@ export class WriterPump {
     else if (lockWait.busyError !== undefined) await pause(lockWait)
     // Asked here and not of the last try: a unit may have come while its answer was on the way.
     while (waiting.count > 0) {
-      lockWait.awakeAtMs = clock.now()
+      const beganAtMs = clock.now()
       const rest = await writer
         .withLock(lockWait, this.#turn.tryFirst)
         .catch((error) => this.#turn.reject(waiting.first(), error))
       if (rest === undefined) continue
       const unitCount = await rest()
-      this.#burst.note(lockWait.awakeAtMs, clock.now())
+      this.#burst.note(beganAtMs, clock.now())
       // Where there is a crowd, or was one, more of it come in a moment: a turn lets them join the next group. A single
       // caller who writes again and again must not pay for one each time.
       if (waiting.count > 1 || unitCount > 1 || this.#burst.isOver) await this.#giveTurn()

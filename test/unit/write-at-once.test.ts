@@ -54,26 +54,6 @@ describe('a write of an idle storage', () => {
     await unit
   })
 
-  it('runs at once right after one that has waited: the pauses of that were turns of the event loop', async () => {
-    const { pool, clock, lock } = await openBesideLock()
-    const waiting = queryAlone(pool, touch)
-    const next = waiting.then(async () => {
-      for (let step = 0; step < 20; step++) await undefined
-      lock.asked = 0
-      const write = queryAlone(pool, touch)
-      const askedAtOnce = lock.asked
-      await write
-      return askedAtOnce
-    })
-
-    // For more than one pause, which is longer than the writer may work without a turn.
-    await clock.advance(40)
-    lock.isHeld = false
-    await clock.advance(100)
-
-    expect(await next).toBe(1)
-  })
-
   it('rolls back what a write that failed at once has left open', async () => {
     let connection: Connection | undefined
     const { pool } = await openPool({
