@@ -89,7 +89,11 @@ export class Checkpoints {
   noteCycle(nowMs: number): void {
     if (this.#isStopped) return
     this.#idle.noteWrite(nowMs)
-    if (!this.#schedule.takeLook(nowMs)) return
+    if (!this.#schedule.takeLook(nowMs)) {
+      // It may have been the last write for long.
+      if (this.#schedule.isPutOff) this.#idle.start()
+      return
+    }
     const fileBytes = this.#gauge.fileBytes
     if (fileBytes < this.#host.limitBytes) return
     this.#idle.start()

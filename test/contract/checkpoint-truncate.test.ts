@@ -1,4 +1,5 @@
 /** C13: a WAL file that has grown large is cut, but only where that shuts nobody out. */
+import { sql } from 'kysely'
 import type { CheckpointMode } from 'unbusy'
 import { describe, expect } from 'vitest'
 import { type CaseContext, type ContractCase, describeContract } from './case.ts'
@@ -41,6 +42,20 @@ async function growWal(context: CaseContext, policy: 'auto' | 'passive') {
 }
 
 const cases: ContractCase[] = [
+  {
+    name: 'C13 the WAL of a write that came after a short while, and was the last, is cut when nobody writes',
+    not: noWorker,
+    async run(context) {
+      const storage = await context.open({ checkpointWalBytes: smallWalBytes })
+      await createPages(storage.db)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+
+      await sql`insert into page (content) values (zeroblob(${2 * largeBytes}))`.execute(storage.db)
+
+      expect(storage.stats().wal.bytes).toBeGreaterThan(largeBytes)
+      await until(() => storage.stats().wal.bytes === 0)
+    },
+  },
   {
     name: 'C13 a WAL of 16 times its limit is cut when no reader is in the way, while no write runs',
     not: noWorker,
