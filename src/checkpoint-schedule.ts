@@ -10,11 +10,9 @@ import type { WalPinWatch } from './wal-pin-watch.ts'
 /** A look costs some 10 microseconds; at 400 MB/s of writes the WAL grows by 1.2 MB between two. */
 const lookEveryMs = 3
 /**
- * A writer that was away for so long has most likely waited for its turn among other processes. Its first writes find all
- * caches cold, and others ask for the lock meanwhile: a look is put off, once. `npm run scenario -- I5`: 2 to 3 % more
- * commits.
+ * After a wait for the lock the first writes find all caches cold, and others ask for the lock meanwhile: a look is put off,
+ * once. `npm run scenario -- I5`: 2 to 3 % more commits.
  */
-const away = { minMs: 5, maxMs: 50 } as const
 const putOffMs = 0.5
 /** The time to the next checkpoint, by what the last one met; `rest` is where others write, or checkpoint, meanwhile. */
 const retryMs = { reader: 250, readerOnLoop: 1_000, rest: 10, error: 250 } as const
@@ -32,7 +30,6 @@ export interface CheckpointScheduleHost {
 export class CheckpointSchedule {
   readonly #host: CheckpointScheduleHost
   #nextLookMs = 0
-  #lastUseMs = 0
   /** Whether the look that is due was put off. */
   isPutOff = false
   #notBeforeMs = 0
@@ -43,12 +40,14 @@ export class CheckpointSchedule {
     this.#host = host
   }
 
-  /** The writer was used: whether it is time to look at the WAL; if so, the next look has its time from now on. */
-  takeLook(nowMs: number): boolean {
-    const awayMs = nowMs - this.#lastUseMs
-    this.#lastUseMs = nowMs
+  /**
+   * The writer was used: whether it is time to look at the WAL; if so, the next look has its time from now on.
+   *
+   * @param hasWaited For one write, which had to wait for the lock.
+   */
+  takeLook(nowMs: number, hasWaited: boolean): boolean {
     if (nowMs < this.#nextLookMs) return false
-    this.isPutOff = !this.isPutOff && awayMs > away.minMs && awayMs < away.maxMs
+    this.isPutOff = hasWaited && !this.isPutOff
     this.#nextLookMs = nowMs + (this.isPutOff ? putOffMs : lookEveryMs)
     return !this.isPutOff
   }

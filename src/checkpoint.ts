@@ -86,10 +86,10 @@ export class Checkpoints {
   }
 
   /** To be told after each use of the writer. Looks at the WAL every few milliseconds, and starts what has to be done. */
-  noteCycle(nowMs: number): void {
+  noteCycle(nowMs: number, hasWaited: boolean): void {
     if (this.#isStopped) return
     this.#idle.noteWrite(nowMs)
-    if (!this.#schedule.takeLook(nowMs)) {
+    if (!this.#schedule.takeLook(nowMs, hasWaited)) {
       // It may have been the last write for long.
       if (this.#schedule.isPutOff) this.#idle.start()
       return

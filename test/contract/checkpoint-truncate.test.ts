@@ -43,12 +43,12 @@ async function growWal(context: CaseContext, policy: 'auto' | 'passive') {
 
 const cases: ContractCase[] = [
   {
-    name: 'C13 the WAL of a write that came after a short while, and was the last, is cut when nobody writes',
+    name: 'C13 the WAL of a write that had to wait, and was the last, is cut when nobody writes',
     not: noWorker,
     async run(context) {
       const storage = await context.open({ checkpointWalBytes: smallWalBytes })
       await createPages(storage.db)
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      await context.holdLock(100)
 
       await sql`insert into page (content) values (zeroblob(${2 * largeBytes}))`.execute(storage.db)
 
