@@ -9,11 +9,6 @@ import type { WalPinWatch } from './wal-pin-watch.ts'
 
 /** A look costs some 10 microseconds; at 400 MB/s of writes the WAL grows by 1.2 MB between two. */
 const lookEveryMs = 3
-/**
- * After a wait for the lock the first writes find all caches cold, and others ask for the lock meanwhile: a look is put off,
- * once. `npm run scenario -- I5`: 2 to 3 % more commits.
- */
-const putOffMs = 0.5
 /** The time to the next checkpoint, by what the last one met; `rest` is where others write, or checkpoint, meanwhile. */
 const retryMs = { reader: 250, readerOnLoop: 1_000, rest: 10, error: 250 } as const
 
@@ -30,8 +25,6 @@ export interface CheckpointScheduleHost {
 export class CheckpointSchedule {
   readonly #host: CheckpointScheduleHost
   #nextLookMs = 0
-  /** Whether the look that is due was put off. */
-  isPutOff = false
   #notBeforeMs = 0
   /** The size of the file at the last checkpoint on the writer. */
   #seenBytes = 0
@@ -40,16 +33,11 @@ export class CheckpointSchedule {
     this.#host = host
   }
 
-  /**
-   * The writer was used: whether it is time to look at the WAL; if so, the next look has its time from now on.
-   *
-   * @param hasWaited For one write, which had to wait for the lock.
-   */
-  takeLook(nowMs: number, hasWaited: boolean): boolean {
+  /** Whether it is time to look at the WAL; if so, the next look has its time from now on. */
+  takeLook(nowMs: number): boolean {
     if (nowMs < this.#nextLookMs) return false
-    this.isPutOff = hasWaited && !this.isPutOff
-    this.#nextLookMs = nowMs + (this.isPutOff ? putOffMs : lookEveryMs)
-    return !this.isPutOff
+    this.#nextLookMs = nowMs + lookEveryMs
+    return true
   }
 
   /** Whether a file of this size, which is the limit at least, is to be checkpointed now. */

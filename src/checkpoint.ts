@@ -86,14 +86,10 @@ export class Checkpoints {
   }
 
   /** To be told after each use of the writer. Looks at the WAL every few milliseconds, and starts what has to be done. */
-  noteCycle(nowMs: number, hasWaited: boolean): void {
+  noteCycle(nowMs: number): void {
     if (this.#isStopped) return
     this.#idle.noteWrite(nowMs)
-    if (!this.#schedule.takeLook(nowMs, hasWaited)) {
-      // It may have been the last write for long.
-      if (this.#schedule.isPutOff) this.#idle.start()
-      return
-    }
+    if (!this.#schedule.takeLook(nowMs)) return
     const fileBytes = this.#gauge.fileBytes
     if (fileBytes < this.#host.limitBytes) return
     this.#idle.start()

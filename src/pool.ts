@@ -65,7 +65,7 @@ export class ConnectionPool {
       tryBatch,
       hasOtherSchemas: () => this.readsOnWriter || options.onConnection !== undefined,
       nextTurn: () => connector.nextTurn(),
-      onCycle: (nowMs, hasWaited) => this.checkpoints?.noteCycle(nowMs, hasWaited),
+      onCycle: (nowMs) => this.checkpoints?.noteCycle(nowMs),
     })
     this.readers = new Readers({
       clock,

@@ -14,6 +14,8 @@ import { WriterTurn, type WriterTurnHost } from './writer-turn.ts'
 
 /** What the pump works with. */
 export interface WriterPumpHost extends WriterTurnHost {
+  /** The one wait that asks for the lock on behalf of all. */
+  readonly lockWait: LockWait
   nextTurn(): Promise<void>
 }
 
@@ -72,7 +74,7 @@ export class WriterPump {
     this.#isRunning = true
     lockWait.attempts++
     try {
-      const { result, endedAtMs } = this.#turn.runAtOnce(statement, false)
+      const { result, endedAtMs } = this.#turn.runAtOnce(statement)
       noteFree(lockWait)
       this.#goOnSoon(wait.startedAtMs, endedAtMs)
       return result

@@ -10,7 +10,7 @@ import type { Statement, StatementResult } from './connector.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { commitGroup } from './group-commit.ts'
 import { LockCycles } from './lock-cycles.ts'
-import type { Clock, LockWait } from './lock-wait.ts'
+import type { Clock } from './lock-wait.ts'
 import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
 
@@ -19,18 +19,12 @@ export interface WriterTurnHost {
   readonly writer: PatientConnection
   readonly clock: Clock
   readonly waiting: WaitingUnits
-  /** The one wait that asks for the lock on behalf of all. */
-  readonly lockWait: LockWait
   /** How groups are run where {@linkcode DirectConnection.executesBatches}; elsewhere they share a transaction. */
   readonly tryBatch: TryBatch | undefined
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
-  /**
-   * Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw.
-   *
-   * @param hasWaited Whether it was for one write, which had to wait for the lock.
-   */
-  onCycle(nowMs: number, hasWaited: boolean): void
+  /** Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw. */
+  onCycle(nowMs: number): void
 }
 
 /** What is left to do with the lock; answers how many units it was for. */
@@ -53,26 +47,23 @@ export class WriterTurn {
     return [...this.#group]
   }
 
-  /** A lone write. Throws what the driver does; nothing has changed then. */
-  runAtOnce(
-    statement: Statement,
-    hasWaited: boolean,
-  ): { readonly result: StatementResult; readonly endedAtMs: number } {
+  /** A lone write that never waited. Throws what the driver does; nothing has changed then. */
+  runAtOnce(statement: Statement): { readonly result: StatementResult; readonly endedAtMs: number } {
     const { writer, clock, onCycle } = this.#host
     const result = writer.direct.runLone(statement)
     const endedAtMs = clock.now()
     this.cycles.note(1, endedAtMs)
-    onCycle(endedAtMs, hasWaited)
+    onCycle(endedAtMs)
     return { result, endedAtMs }
   }
 
   /** A write that waits alone needs no transaction around it. Throws what the driver does; nothing has changed then. */
   #runLone(unit: WriteUnit): boolean {
-    const { writer, waiting, lockWait } = this.#host
+    const { writer, waiting } = this.#host
     if (waiting.count > 1 || unit.isExclusive || !writer.direct.runsAtOnce) return false
     const [statement, second] = unit.statements
     if (statement === undefined || second !== undefined) return false
-    unit.results = [this.runAtOnce(statement, lockWait.busyError !== undefined).result]
+    unit.results = [this.runAtOnce(statement).result]
     waiting.take(unit)
     unit.settle()
     return true
@@ -102,7 +93,7 @@ export class WriterTurn {
           // The budget that began with it would keep the process alive for as long as the transaction is open.
           if (waiting.count === 0) waiting.watch.rest()
           await until
-          this.#host.onCycle(this.#host.clock.now(), false)
+          this.#host.onCycle(this.#host.clock.now())
           return 1
         }
       }
@@ -154,7 +145,7 @@ export class WriterTurn {
     const nowMs = this.#host.clock.now()
     // None, if a more urgent one that shares with nobody came while the lock was being taken.
     if (unitCount > 0) this.cycles.note(unitCount, nowMs)
-    this.#host.onCycle(nowMs, false)
+    this.#host.onCycle(nowMs)
     for (const unit of units) unit.settle()
     // An idle storage must not hold on to the rows of its last group.
     units.length = 0
