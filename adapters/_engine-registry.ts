@@ -66,8 +66,8 @@ export function disownFile(file: string | undefined): void {
 }
 
 /** Whether this process has the file open. */
-export function isFileOpen(file: string | undefined): boolean {
-  return file !== undefined && claims().has(file)
+export function isFileOpen(file: string): boolean {
+  return claims().has(file)
 }
 
 function refuse(path: string, engine: string, claim: Claim | undefined): void {

@@ -95,7 +95,8 @@ class FolderWatch implements FileWatch {
   isWalLeft(): boolean {
     const [database, wal] = this.#files
     if (wal === undefined || identityOf(wal.path) === undefined) return false
-    return identityOf(this.#path) === database?.identity && !isFileOpen(database?.identity)
+    const found = identityOf(this.#path)
+    return found !== undefined && found === database?.identity && !isFileOpen(found)
   }
 
   #statFolder(): Pick<Stats, 'mtimeMs' | 'ctimeMs' | 'ino'> {

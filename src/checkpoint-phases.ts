@@ -9,7 +9,7 @@ import type { Autocheckpoint, CheckpointGate } from './checkpoint-gate.ts'
 import { autocheckpointPages, type WalLimits } from './checkpoint-limits.ts'
 import type { CheckpointRunner } from './checkpoint-runner.ts'
 import type { CheckpointMode, CheckpointResult, CheckpointWorker } from './connector.ts'
-import type { Clock } from './lock-wait.ts'
+import { type Clock, sleep } from './lock-wait.ts'
 import type { CheckpointPolicy } from './pool-options.ts'
 import type { WalGauge } from './wal-gauge.ts'
 
@@ -105,9 +105,7 @@ export class CheckpointPhases {
     for (;;) {
       const result = await runner.runInWorker(worker, mode)
       if (!isElsewhere(result) || gate.isOpenForGood || clock.now() >= untilMs) return result
-      await new Promise<void>((resolve) => {
-        clock.schedule(insistEveryMs, resolve)
-      })
+      await sleep({ clock }, insistEveryMs)
     }
   }
 

@@ -6,11 +6,10 @@
  * @module
  */
 import { PatientConnection } from './connection.ts'
-import type { Statement } from './connector.ts'
-import { type LockWait, startLockWait, systemClock } from './lock-wait.ts'
+import { type LockWait, sleep, startLockWait, systemClock } from './lock-wait.ts'
 import type { PoolOptions } from './pool-options.ts'
 
-/** Mostly a process that goes on has the files open. Two whose tries meet once more are as rare as that is short. */
+/** Mostly the files are there as another process goes on. That two who try meet once more is rare, and twice hardly ever. */
 const tries = 2
 const shortestPauseMs = 2
 const longestPauseMs = 12
@@ -20,14 +19,13 @@ export async function removeLeftWal(options: PoolOptions): Promise<void> {
   const { connector, clock = systemClock } = options
   for (let left = tries; left > 0 && connector.fileWatch?.isWalLeft(); left--) {
     const pauseMs = shortestPauseMs + clock.random() * (longestPauseMs - shortestPauseMs)
-    await new Promise<void>((resolve) => {
-      clock.schedule(pauseMs, resolve)
-    })
+    await sleep({ clock }, pauseMs)
     if (!connector.fileWatch.isWalLeft()) return
-    const reader = await openReader(options, startLockWait(clock, 0))
+    const wait = startLockWait(clock, 0)
+    const reader = await openReader(options, wait)
     try {
-      // Not before it is read does SQLite open a WAL.
-      await reader.direct.run(firstRead)
+      // SQLite opens a WAL when it is first read, which this BEGIN does.
+      await reader.begin('deferred', wait)
     } finally {
       await reader.close()
     }
@@ -46,11 +44,4 @@ function openReader(
     { pragmas, onConnection, inMemory: false, settings },
     wait,
   )
-}
-
-const firstRead: Statement = {
-  sql: 'select 1 from sqlite_schema limit 1',
-  parameters: [],
-  kind: 'read',
-  cacheable: false,
 }

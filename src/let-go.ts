@@ -7,7 +7,7 @@ import type { Checkpoints } from './checkpoint.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import type { UnbusyError } from './errors.ts'
-import type { Clock } from './lock-wait.ts'
+import { type Clock, sleep } from './lock-wait.ts'
 import type { Readers } from './readers.ts'
 
 /** What has the files open, besides the writer. */
@@ -45,9 +45,7 @@ export async function letGo(host: LostHost, writer: PatientConnection, error: Un
  * database in that time, so it counts as what others wrote: some milliseconds of commits are lost with the process.
  */
 async function mayClose({ connector, clock }: LostHost, writer: PatientConnection): Promise<boolean> {
-  await new Promise<void>((resolve) => {
-    clock.schedule(othersCloseMs, resolve)
-  })
+  await sleep({ clock }, othersCloseMs)
   if (connector.fileWatch?.isUntouched() !== false) return true
   kept.add(writer)
   return false

@@ -183,7 +183,8 @@ export function lockTimeout(wait: LockWait, what: string, cause?: unknown): Lock
   return new LockTimeoutError(what, report, { cause: translateError(cause, resultCodeOf(cause)) })
 }
 
-function sleep({ clock, signal }: LockWait, delayMs: number): Promise<void> {
+/** Resolves after so long; rejects with the signal's reason if it aborts before. */
+export function sleep({ clock, signal }: Pick<LockWait, 'clock' | 'signal'>, delayMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       cancel()

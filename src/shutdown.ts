@@ -74,9 +74,7 @@ export class Shutdown {
     intake.isClosing = true
     // Buffers flush through the storage, so it goes on until they are empty; mostly they are.
     buffers.stop()
-    const unwritten = buffers.isEmpty
-      ? { unflushedValues: 0, unwrittenRows: 0 }
-      : await buffers.drain(timeoutMs)
+    const unwritten = buffers.isEmpty ? nothingUnwritten : await buffers.drain(timeoutMs)
     const error = intake.closedError()
     intake.refusesCalls = true
     // A transaction or stream that was called for before now is still on its way through Kysely's promises.
@@ -107,3 +105,5 @@ export class Shutdown {
     await this.#host.connector.close?.()
   }
 }
+
+const nothingUnwritten: UnwrittenReport = { unflushedValues: 0, unwrittenRows: 0 }
