@@ -1,5 +1,5 @@
 /** C13: the WAL stays bounded, and checkpoints run where they freeze nobody. */
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { sql } from 'kysely'
 import type { CheckpointWorker, Connector } from 'unbusy'
 import { expect } from 'vitest'
@@ -25,12 +25,25 @@ async function openWorker({ connector, path }: CaseContext): Promise<CheckpointW
   return (await (await connectorTo(connector, path)).openCheckpointWorker?.()) as CheckpointWorker
 }
 
-/** The POSIX locks of this process on a file, where the system tells: the one on the database keeps its WAL from being deleted. */
+/**
+ * The POSIX locks of this process on a file, where the system tells: the one on the database keeps its WAL from being
+ * deleted. Not from /proc/locks: lines of it come twice, or not at all, while other processes lock and unlock.
+ */
 function locksOn(path: string): string[] {
   if (process.platform !== 'linux') return []
-  const isOurs = new RegExp(` ${process.pid} \\S+:${statSync(path).ino} (.*)`)
-  const lines = readFileSync('/proc/locks', 'utf8').split('\n')
-  return lines.flatMap((line) => isOurs.exec(line)?.[1] ?? [])
+  const isOurs = new RegExp(`^lock:.* ${process.pid} \\S+:${statSync(path).ino} (.*)`)
+  return readdirSync('/proc/self/fdinfo').flatMap((descriptor) =>
+    linesOf(`/proc/self/fdinfo/${descriptor}`).flatMap((line) => isOurs.exec(line)?.[1] ?? []),
+  )
+}
+
+/** None of a file that is gone: the descriptor that listed the folder is closed by now. */
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n')
+  } catch {
+    return []
+  }
 }
 
 const cases: ContractCase[] = [
