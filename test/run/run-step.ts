@@ -49,14 +49,18 @@ function countByExit(step: Step, ending: Ending): Counts {
   return { passed: 0, failed: 1, skipped: 0, failures: [`${step.name}: ${ending}`] }
 }
 
-function countByTally(step: Step, ending: Ending, { tallies, unfinished }: TallyFile): Counts {
+function countByTally(step: Step, ending: Ending, { tallies, failed, unfinished }: TallyFile): Counts {
   const tally = tallies[0]
   if (tally === undefined || tallies.length > 1) {
     const reason = tally === undefined ? 'the run wrote no tally' : 'more than one run wrote a tally'
     const counts = countByExit(step, `${reason} (${ending ?? 'exit code 0'})`)
     return {
       ...counts,
-      failures: [...counts.failures, ...unfinished.map((name) => `${step.name}: ${name} never ended`)],
+      failures: [
+        ...counts.failures,
+        ...failed.map((name) => `${step.name}: ${name}`),
+        ...unfinished.map((name) => `${step.name}: ${name} never ended`),
+      ],
     }
   }
 

@@ -17,7 +17,7 @@ export default class TallyReporter implements Reporter {
   }
 
   onTestCaseResult(test: TestCase): void {
-    note({ name: nameOf(test), event: 'ends' })
+    note({ name: nameOf(test), event: test.result().state === 'failed' ? 'fails' : 'ends' })
   }
 
   onTestModuleEnd(module: TestModule): void {

@@ -21,16 +21,18 @@ export interface Tally {
   readonly failures: readonly string[]
 }
 
-/** A test, or a file of them, that begins or ends: it tells where a run hung that never finished. */
+/** A test, or a file of them, that begins, ends or fails: it tells where a run hung that never finished. */
 export interface Progress {
   readonly name: string
-  readonly event: 'begins' | 'ends'
+  readonly event: 'begins' | 'ends' | 'fails'
 }
 
 /** What a tally file says. */
 export interface TallyFile {
   /** One for each finished run. */
   readonly tallies: readonly Tally[]
+  /** What failed, in its order: where a run hangs, the first of them may say why. */
+  readonly failed: readonly string[]
   /** What began and never ended. */
   readonly unfinished: readonly string[]
 }
@@ -43,6 +45,7 @@ export function appendTally(file: string, line: Tally | Progress): void {
 /** Reads the whole file; an absent one is of a run that never began. */
 export function readTallyFile(file: string): TallyFile {
   const tallies: Tally[] = []
+  const failed: string[] = []
   const unfinished = new Set<string>()
   for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
     if (line === '') continue
@@ -50,6 +53,7 @@ export function readTallyFile(file: string): TallyFile {
     if (!('event' in content)) tallies.push(content)
     else if (content.event === 'begins') unfinished.add(content.name)
     else unfinished.delete(content.name)
+    if ('event' in content && content.event === 'fails') failed.push(content.name)
   }
-  return { tallies, unfinished: [...unfinished] }
+  return { tallies, failed, unfinished: [...unfinished] }
 }
