@@ -7,6 +7,7 @@ import type { Connection, Statement, StatementResult } from '../src/connector.ts
 import { InvalidStatementError, UnsupportedError } from '../src/errors.ts'
 import type { BoundValue, Row, SqlValue } from '../src/values.ts'
 import { d1ReadError } from './_d1-errors.ts'
+import { answeredWithin } from './_request-timeout.ts'
 
 /** The part of Cloudflare's `D1Database` that is used; structural, so that its types need not be installed. */
 export interface D1DatabaseLike {
@@ -30,9 +31,11 @@ interface D1Answer {
 export class D1Connection implements Connection {
   readonly inTransaction = false
   readonly #database: D1DatabaseLike
+  readonly #requestTimeoutMs: number
 
-  constructor(database: D1DatabaseLike) {
+  constructor(database: D1DatabaseLike, requestTimeoutMs: number) {
     this.#database = database
+    this.#requestTimeoutMs = requestTimeoutMs
   }
 
   get native(): unknown {
@@ -42,7 +45,7 @@ export class D1Connection implements Connection {
   async execute(statement: Statement): Promise<StatementResult> {
     const bound = this.#bound(statement)
     try {
-      return resultOf((await bound.all()) as D1Answer)
+      return resultOf((await this.#inTime(bound.all())) as D1Answer)
     } catch (error) {
       throw statement.kind === 'read' ? d1ReadError(error) : error
     }
@@ -51,12 +54,12 @@ export class D1Connection implements Connection {
   /** D1 runs a batch in one transaction: when one statement fails, nothing of the batch is stored. */
   async executeBatch(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
     const bound = statements.map((statement) => this.#bound(statement))
-    const answers = await this.#database.batch(bound as never[])
+    const answers = await this.#inTime(this.#database.batch(bound as never[]))
     return (answers as D1Answer[]).map(resultOf)
   }
 
   async exec(sql: string): Promise<void> {
-    await this.#database.prepare(sql).all()
+    await this.#inTime(this.#database.prepare(sql).all())
   }
 
   begin(): never {
@@ -70,6 +73,10 @@ export class D1Connection implements Connection {
   rollback(): void {}
 
   close(): void {}
+
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return answeredWithin(this.#requestTimeoutMs, 'D1', answer)
+  }
 
   #bound({ sql, parameters }: Statement): D1StatementLike {
     const prepared = this.#database.prepare(sql)

@@ -43,9 +43,9 @@ const outcomes: readonly (readonly [words: RegExp, outcome: Outcome])[] = [
   ],
 ]
 
-/** Those that pass, from the same list. */
+/** Those that pass, from the same list; and what did not answer in time. */
 const passing =
-  /Network connection lost|object to be reset|reset because its code was updated|Cannot resolve D1 DB|Can't read from request stream|^(?:D1_ERROR: )?internal error/i
+  /^D1 did not answer|Network connection lost|object to be reset|reset because its code was updated|Cannot resolve D1 DB|Can't read from request stream|^(?:D1_ERROR: )?internal error/i
 
 /**
  * What a read failed with: one that D1 gave up for another reason, such as its CPU time, is not sent again, as it would

@@ -14,6 +14,7 @@ import type {
 import type { LibsqlResultSet } from './_libsql-client.ts'
 import { type RemoteStatement, toRemote } from './_libsql-remote-statement.ts'
 import { readLibsqlRows } from './_libsql-rows.ts'
+import { answeredWithin } from './_request-timeout.ts'
 import { withoutSecret } from './_secret.ts'
 
 /** The part of the client of `@libsql/client/web` that is used. */
@@ -144,7 +145,8 @@ export class LibsqlRemoteConnection implements Connection {
     clearTimeout(this.#idleTimer)
     this.#requests++
     try {
-      return await this.#withinTimeout(send)
+      // An answer that comes later must not be taken for that of another request.
+      return await answeredWithin(this.#link.requestTimeoutMs, 'The server', send(), () => this.#hangUp())
     } finally {
       if (--this.#requests === 0 && this.#client !== undefined) this.#hangUpWhenIdle()
     }
@@ -157,23 +159,6 @@ export class LibsqlRemoteConnection implements Connection {
     this.#idleTimer = timer
     // The socket itself keeps the process alive until then. An isolate has numbers for timers.
     ;(timer as { unref?(): void }).unref?.()
-  }
-
-  async #withinTimeout<T>(send: () => Promise<T>): Promise<T> {
-    const { requestTimeoutMs } = this.#link
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        // An answer that comes later must not be taken for that of another request.
-        this.#hangUp()
-        reject(new DOMException(`The server did not answer within ${requestTimeoutMs} ms`, 'TimeoutError'))
-      }, requestTimeoutMs)
-    })
-    try {
-      return await Promise.race([send(), timeout])
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
   #toResult(result: LibsqlResultSet): StatementResult {

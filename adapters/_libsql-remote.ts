@@ -9,6 +9,7 @@ import { ConfigError, OpenError } from '../src/errors.ts'
 import { type Fetch, fetchOnce } from './_fetch-once.ts'
 import { LibsqlRemoteConnection, type RemoteClient, type RemoteLink } from './_libsql-remote-connection.ts'
 import { outcomeOf, remoteResultCodeOf } from './_remote-errors.ts'
+import { checkRequestTimeout } from './_request-timeout.ts'
 import { locateServer } from './_server-url.ts'
 
 /** Options of a connector to a libSQL server. */
@@ -45,7 +46,7 @@ const refusedOptions: readonly string[] = ['url', 'authToken', 'intMode', 'tls',
  */
 export function libsqlServer(options: LibsqlRemoteOptions, host: LibsqlRemoteHost): Connector {
   const { requestTimeoutMs = 15_000, driverOptions = {} } = options
-  checkTimeout(requestTimeoutMs)
+  checkRequestTimeout(requestTimeoutMs)
   const refused = refusedOptions.find((name) => name in driverOptions)
   if (refused !== undefined) {
     throw new ConfigError(
@@ -99,13 +100,6 @@ async function loadClient(): Promise<(config: object) => RemoteClient> {
       { cause },
     )
   }
-}
-
-function checkTimeout(requestTimeoutMs: number): void {
-  if (Number.isInteger(requestTimeoutMs) && requestTimeoutMs >= 1 && requestTimeoutMs < 2 ** 31) return
-  throw new RangeError(
-    `Cannot use requestTimeoutMs as it must be an integer from 1 to ${2 ** 31 - 1}: current value is ${requestTimeoutMs}`,
-  )
 }
 
 /** Node, Bun and Deno have setImmediate, which waits for no timer; an isolate may have none. */

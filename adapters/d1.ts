@@ -7,6 +7,7 @@ import type { Connection, Connector } from '../src/connector.ts'
 import { ConfigError, UnsupportedError } from '../src/errors.ts'
 import { D1Connection, type D1DatabaseLike } from './_d1-connection.ts'
 import { d1OutcomeOf, d1ResultCodeOf } from './_d1-errors.ts'
+import { checkRequestTimeout } from './_request-timeout.ts'
 
 export type { D1DatabaseLike, D1StatementLike } from './_d1-connection.ts'
 
@@ -14,6 +15,12 @@ export type { D1DatabaseLike, D1StatementLike } from './_d1-connection.ts'
 export interface D1Options {
   /** The binding, such as `env.DB`. */
   readonly database: D1DatabaseLike
+  /**
+   * How long D1 may take to answer one request, in milliseconds; it stops a query after 30 seconds itself. A write that was
+   * not answered in time is an {@linkcode OutcomeUnknownError}.
+   * @default {30_000}
+   */
+  readonly requestTimeoutMs?: number
 }
 
 /** Parameters of one statement (https://developers.cloudflare.com/d1/platform/limits/). */
@@ -36,6 +43,7 @@ const maxValueBytes = 2_000_000
  * belong into a Durable Object.
  *
  * @throws {ConfigError} If `database` is no D1 binding.
+ * @throws {RangeError} If `requestTimeoutMs` is no time to wait.
  * @example
  * ```ts
  * import { openStorage } from 'unbusy'
@@ -50,12 +58,13 @@ const maxValueBytes = 2_000_000
  * ```
  */
 export function d1(options: D1Options): Connector {
-  const { database } = options ?? {}
+  const { database, requestTimeoutMs = 30_000 } = options ?? {}
   if (typeof database?.prepare !== 'function' || typeof database.batch !== 'function') {
     throw new ConfigError(
       'Cannot use d1 as its database is no D1 binding: it must be like env.DB of a Worker',
     )
   }
+  checkRequestTimeout(requestTimeoutMs)
   return {
     name: 'd1',
     location: 'the D1 binding',
@@ -71,7 +80,7 @@ export function d1(options: D1Options): Connector {
     },
     connect(_role, { integers }): Connection {
       // D1 parses its answers as JSON: what is INTEGER and what REAL cannot be told there.
-      if (integers === 'auto') return new D1Connection(database)
+      if (integers === 'auto') return new D1Connection(database, requestTimeoutMs)
       throw new UnsupportedError(
         `Cannot read integers as '${integers}' as D1 gives plain numbers: 'auto' is what it can`,
       )

@@ -7,6 +7,7 @@ import { resultCodeName } from 'unbusy'
 import { describe, expect, it } from 'vitest'
 import { D1Connection } from '../../adapters/_d1-connection.ts'
 import { d1OutcomeOf, d1ReadError, d1ResultCodeOf } from '../../adapters/_d1-errors.ts'
+import { d1 } from '../../adapters/d1.ts'
 import { RemoteError, UnsupportedError } from '../../src/errors.ts'
 
 const nameOf = (message: string): string | undefined => {
@@ -74,10 +75,22 @@ describe('d1ReadError()', () => {
     expect(d1ReadError(lasting)).toMatchObject({ outcome: 'refused', cause: lasting })
   })
 
+  it('passes what D1 did not answer in time', async () => {
+    const prepared = { bind: () => prepared, all: () => new Promise(() => {}) }
+    const connection = new D1Connection({ prepare: () => prepared, batch: async () => [] }, 1)
+    const read = connection.execute({ sql: 'select 1', parameters: [], kind: 'read', cacheable: true })
+
+    await expect(read).rejects.toThrow('D1 did not answer within 1 ms')
+    await expect(read).rejects.not.toBeInstanceOf(RemoteError)
+    expect(() =>
+      d1({ database: { prepare: () => prepared, batch: async () => [] }, requestTimeoutMs: 0 }),
+    ).toThrow(RangeError)
+  })
+
   it('is for reads alone', async () => {
     const fail = () => Promise.reject(new Error('D1_ERROR: D1 DB exceeded its CPU time limit and was reset.'))
     const prepared = { bind: () => prepared, all: fail }
-    const connection = new D1Connection({ prepare: () => prepared, batch: fail })
+    const connection = new D1Connection({ prepare: () => prepared, batch: fail }, 30_000)
     const statement = { sql: 'select 1', parameters: [], cacheable: true }
 
     await expect(connection.execute({ ...statement, kind: 'read' })).rejects.toBeInstanceOf(RemoteError)

@@ -26,13 +26,14 @@ const insert = (text: string): CompiledQuery =>
 /** What the requests of a storage come to; `onBatch` runs around each that writes. */
 async function openObserved(
   onBatch: (send: () => Promise<unknown[]>, statements: readonly unknown[]) => Promise<unknown[]>,
+  requestTimeoutMs = 30_000,
 ): Promise<Storage<AnyDatabase>> {
   const database = databaseOfCase()
   const observed: D1DatabaseLike = {
     prepare: (text) => database.prepare(text),
     batch: (statements) => onBatch(() => database.batch(statements), statements),
   }
-  return openStorage<AnyDatabase>({ connector: d1({ database: observed }) })
+  return openStorage<AnyDatabase>({ connector: d1({ database: observed, requestTimeoutMs }) })
 }
 
 const cases: ContractCase[] = [
@@ -241,6 +242,46 @@ const cases: ContractCase[] = [
 
       expect(lost).toBe(3)
       expect(await peer('select n from tally')).toEqual([{ n: 1 }])
+    },
+  },
+  {
+    name: 'C16 a write that D1 does not answer in time is an OutcomeUnknownError, and keeps nothing back',
+    async run() {
+      let isStalled = false
+      await using storage = await openObserved((send) => (isStalled ? new Promise(() => {}) : send()), 500)
+      await createNotes(storage.db)
+      isStalled = true
+
+      const error = await rejection(storage.db.executeQuery(insert('a')))
+      isStalled = false
+      await storage.db.executeQuery(insert('b'))
+
+      expect(error).toBeInstanceOf(OutcomeUnknownError)
+      expect(String((error as OutcomeUnknownError).cause)).toContain('D1 did not answer within 500 ms')
+      expect(await notes(storage.db)).toEqual(['b'])
+    },
+  },
+  {
+    name: 'C3 a read that D1 does not answer in time is sent again',
+    async run() {
+      const database = databaseOfCase()
+      let stalled = 0
+      const isToStall = (): boolean => stalled++ < 2
+      const observed: D1DatabaseLike = {
+        prepare(text) {
+          const prepared = database.prepare(text)
+          if (!text.includes('note') || !text.startsWith('select')) return prepared
+          return { bind: () => prepared, all: () => (isToStall() ? new Promise(() => {}) : prepared.all()) }
+        },
+        batch: (statements) => database.batch(statements),
+      }
+      await using storage = await openStorage<AnyDatabase>({
+        connector: d1({ database: observed, requestTimeoutMs: 500 }),
+      })
+      await createNotes(storage.db, 'there')
+
+      expect(await notes(storage.db)).toEqual(['there'])
+      expect(stalled).toBe(3)
     },
   },
   {

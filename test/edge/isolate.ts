@@ -14,7 +14,11 @@ import { binary } from '../processes/peer.ts'
 /** A workerd process with one Worker in it. */
 export interface Isolate extends AsyncDisposable {
   /** Sends a request to the Worker. */
-  fetch(init?: { readonly method: string; readonly body: string }): Promise<Response>
+  fetch(init?: {
+    readonly method: string
+    readonly body: string
+    readonly signal: AbortSignal
+  }): Promise<Response>
 }
 
 /** What the Worker has. */

@@ -1,0 +1,41 @@
+/**
+ * How long a request to a database elsewhere may take. One that is never answered would hold back all that is to come after
+ * it, for ever.
+ *
+ * @module
+ */
+
+/** @throws {RangeError} If it is no time to wait: timers hold 31 bits. */
+export function checkRequestTimeout(requestTimeoutMs: number): void {
+  if (Number.isInteger(requestTimeoutMs) && requestTimeoutMs >= 1 && requestTimeoutMs < 2 ** 31) return
+  throw new RangeError(
+    `Cannot use requestTimeoutMs as it must be an integer from 1 to ${2 ** 31 - 1}: current value is ${requestTimeoutMs}`,
+  )
+}
+
+/**
+ * The answer of a request, if it comes in time.
+ *
+ * @param who What was asked, as the start of a sentence.
+ * @param giveUp Ends what can be ended of a request that is late.
+ * @throws {DOMException} A `TimeoutError`: nobody knows what became of the request.
+ */
+export async function answeredWithin<T>(
+  requestTimeoutMs: number,
+  who: string,
+  answer: Promise<T>,
+  giveUp: () => void = () => {},
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      giveUp()
+      reject(new DOMException(`${who} did not answer within ${requestTimeoutMs} ms`, 'TimeoutError'))
+    }, requestTimeoutMs)
+  })
+  try {
+    return await Promise.race([answer, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
