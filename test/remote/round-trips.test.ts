@@ -1,4 +1,5 @@
 import { CompiledQuery } from 'kysely'
+import { ConstraintError } from 'unbusy'
 import { describe, expect, it } from 'vitest'
 import { run } from '../contract/run-sql.ts'
 import { transports, useServer } from './remote-storage.ts'
@@ -35,5 +36,19 @@ describe.each(transports)('round trips over %s', (transport) => {
     expect(group).toBeLessThanOrEqual(2)
     const { rows } = await db.executeQuery<{ n: number }>(CompiledQuery.raw('select count(*) as n from note'))
     expect(rows).toEqual([{ n: 104 }])
+  })
+
+  it('are one for a batch with an idempotencyKey, stored or refused, once there is a ledger of keys', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text unique)')
+    const add = (text: string, idempotencyKey: string) =>
+      storage.batch([storage.db.insertInto('note').values({ text })], { idempotencyKey })
+    await add('a', 'first')
+    const before = (await remote.server.counts()).roundTrips
+
+    await add('b', 'second')
+    await expect(add('a', 'third')).rejects.toThrow(ConstraintError)
+
+    expect((await remote.server.counts()).roundTrips - before).toBe(2)
   })
 })
