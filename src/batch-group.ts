@@ -108,15 +108,11 @@ async function judge(
   if ('results' in answer) return share(units, answer.results)
   const { error } = answer
   for (const unit of units) {
-    const isUnknown = error instanceof OutcomeUnknownError
-    if (isUnknown && !unit.isRepeatable) {
-      // One of its own for each: the stack of its caller is added to it.
-      unit.error = new OutcomeUnknownError(error.message, { cause: error.cause })
-    } else if (units.length === 1 && !isUnknown) {
-      unit.error = error
-    } else {
-      await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs))
-    }
+    if (unit.isLostTo(error)) continue
+    const isUndone = !(error instanceof OutcomeUnknownError)
+    if (isUndone && unit.leftBy) unit.error = unit.leftBy.error
+    else if (isUndone && units.length === 1) unit.error = error
+    else await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs))
   }
 }
 

@@ -26,11 +26,11 @@ const chunkSizes: readonly number[] = [256, 32, 1]
 /** SQLITE_MAX_VARIABLE_NUMBER is 32,766 unless compiled otherwise (https://www.sqlite.org/limits.html). */
 const sqliteMaxParameters = 32_766
 
-/** A JSON text is cut at about so many characters, or earlier where values must be smaller. */
+/** A JSON text has so many characters at most, or fewer where values must be smaller. */
 const maxJsonWeight = 16 * 1024 * 1024
 const weightOfCell = 8
-/** Bytes of a character, at the most but for control characters: three in UTF-8, or a quote and its backslash. */
-const bytesOfWeight = 4
+/** Bytes of a character, at the most: a control character is `\u0001`. */
+const bytesOfWeight = 6
 
 /** What a database takes; its connector's {@linkcode Capabilities}. */
 export type BulkLimits = Pick<Capabilities, 'maxParameters' | 'maxValueBytes'>
@@ -121,12 +121,15 @@ function jsonChunksOf(group: readonly BulkRow[], maxWeight: number): string[] {
   let cells: unknown[][] = []
   let weight = 0
   for (const row of group) {
+    const rowWeight = row.weight + row.cells.length * weightOfCell
+    // One that is too much for the database by itself fails by itself.
+    if (cells.length > 0 && weight + rowWeight > maxWeight) {
+      chunks.push(JSON.stringify(cells))
+      cells = []
+      weight = 0
+    }
     cells.push(row.cells)
-    weight += row.weight + row.cells.length * weightOfCell
-    if (weight < maxWeight) continue
-    chunks.push(JSON.stringify(cells))
-    cells = []
-    weight = 0
+    weight += rowWeight
   }
   if (cells.length > 0) chunks.push(JSON.stringify(cells))
   return chunks

@@ -26,7 +26,8 @@ export interface CoalesceOptions<Key, Value> extends BufferReports<Value> {
   /**
    * Writes values of different keys, all of them or none: best with one bulk statement. Resolves once they are committed.
    * What it rejects with decides: a value that a constraint refuses, or that cannot be bound, is found by halving and
-   * dropped; after any other error everything is kept and flushed again.
+   * dropped; after any other error everything is kept and flushed again. Where answers can get lost (a server) what was
+   * kept may be stored already: set columns to their latest values; what adds up belongs into `storage.append()`.
    */
   readonly flush: (values: readonly Value[], context: FlushContext) => Promise<unknown>
   /** How long a value waits at most before it is flushed, in milliseconds. @default {1_000} */

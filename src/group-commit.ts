@@ -8,7 +8,7 @@
 import type { PatientConnection } from './connection.ts'
 import type { MaybePromise, Statement, StatementResult } from './connector.ts'
 import type { DirectConnection } from './direct-connection.ts'
-import { type LockWait, restartLockWait } from './lock-wait.ts'
+import { restartLockWait } from './lock-wait.ts'
 import type { RoutedStatement } from './statement.ts'
 import type { WriteUnit } from './write-unit.ts'
 
@@ -52,9 +52,18 @@ export async function commitGroup(
     if (statementCount >= maxGroupStatements || clock.now() >= endMs) break
   }
   const endedAtMs = clock.now()
-  if (isOpen && (await commits(writer, first.wait))) return
+  let failure: unknown
+  if (isOpen && writer.direct.inTransaction) {
+    try {
+      await writer.commit(first.wait)
+      return
+    } catch (error) {
+      failure = error
+    }
+  }
   await writer.rollback()
-  for (const unit of units) await runAlone(writer, unit, endedAtMs)
+  // Which unit is to blame shows when each runs alone.
+  for (const unit of units) if (!unit.isLostTo(failure)) await runAlone(writer, unit, endedAtMs)
 }
 
 function runUnit(writer: DirectConnection, unit: WriteUnit): Promise<void> | undefined {
@@ -102,18 +111,6 @@ async function runAtomically(
   }
   await writer.run(control('RELEASE unbusy_unit'))
   return results
-}
-
-async function commits(writer: PatientConnection, wait: LockWait): Promise<boolean> {
-  if (!writer.direct.inTransaction) return false
-  try {
-    await writer.commit(wait)
-    return true
-  } catch {
-    // Which unit is to blame shows when each runs alone.
-    await writer.rollback()
-    return false
-  }
 }
 
 /**

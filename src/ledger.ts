@@ -14,11 +14,14 @@ import { type RoutedStatement, toStatement } from './statement.ts'
 
 /** Where the keys are. */
 export const ledgerTable = 'unbusy_ledger'
-/** SQLite names the column, and nothing else has this one. */
-const refusal = `${ledgerTable}.id`
+/** SQLite names the column, and the table; others may be called `app_unbusy_ledger`. */
+const refusal = new RegExp(`: ${ledgerTable}\\.id\\b`)
+const missing = new RegExp(`no such table: (?:main\\.)?${ledgerTable}\\b`)
 
 const defaultTtlMs = 24 * 60 * 60 * 1_000
 const maxKeyLength = 255
+/** What bulk calls add: the number of the slice. */
+const maxSuffixLength = 10
 
 /** By the clock of the database: those of its clients may disagree. */
 const nowMs = "cast(unixepoch('now') as integer) * 1000"
@@ -51,30 +54,39 @@ export async function writeOnce(
   checkKey(idempotencyKey)
   checkTtl(idempotencyTtlMs)
   // Both enter the queue in this turn: a storage that closes in the next one still takes the second.
-  const making = makeLedger(pool, wait)
+  const { making, isOwn } = makeLedger(pool, wait)
   const entry = [plain(forgetExpired), plain(enter, [idempotencyKey, idempotencyTtlMs])]
   try {
     const results = await pool.queue.write(wait, [...entry, ...statements], { isRepeatable: true })
     return results.slice(entry.length)
   } catch (error) {
-    if (error instanceof ConstraintError && error.message.includes(refusal)) return undefined
-    if (!(error instanceof SqliteError) || !error.message.includes(ledgerTable)) throw error
-    // Without its table the batch is refused. Either it could not be made, and why is what counts, or somebody dropped it.
-    await making
-    if (making !== undefined) throw error
-    made.delete(pool)
-    makingOf.delete(pool)
+    if (error instanceof ConstraintError && refusal.test(error.message)) return undefined
+    if (!(error instanceof SqliteError) || !missing.test(error.message)) throw error
+    // Without its table the batch is refused. Either it could not be made, and why is what counts; or who was to make it,
+    // for all of the lane, gave up before; or somebody dropped it.
+    if (isOwn) {
+      await making
+      throw error
+    }
+    await making?.catch(() => {})
+    if (making === undefined) {
+      made.delete(pool)
+      makingOf.delete(pool)
+    }
     return writeOnce(pool, statements, wait, idempotencyKey, idempotencyTtlMs)
   }
 }
 
 /** Once for each storage, or once for each lane that asks meanwhile: what it does can be done again. */
-function makeLedger(pool: ConnectionPool, wait: LockWait): Promise<unknown> | undefined {
-  if (made.has(pool)) return undefined
+function makeLedger(
+  pool: ConnectionPool,
+  wait: LockWait,
+): { readonly making?: Promise<unknown>; readonly isOwn: boolean } {
+  if (made.has(pool)) return { isOwn: false }
   const lanes: Making = makingOf.get(pool) ?? new Map()
   makingOf.set(pool, lanes)
   const known = lanes.get(wait.lane)
-  if (known !== undefined) return known
+  if (known !== undefined) return { making: known, isOwn: false }
   const statements = createLedger.map((sql) => plain(sql))
   const making = pool.queue.write(wait, statements, { isRepeatable: true })
   lanes.set(wait.lane, making)
@@ -83,7 +95,7 @@ function makeLedger(pool: ConnectionPool, wait: LockWait): Promise<unknown> | un
     () => made.add(pool),
     () => lanes.delete(wait.lane),
   )
-  return making
+  return { making, isOwn: true }
 }
 
 function plain(sql: string, parameters: readonly unknown[] = []): RoutedStatement {
@@ -91,7 +103,7 @@ function plain(sql: string, parameters: readonly unknown[] = []): RoutedStatemen
 }
 
 function checkKey(key: string): void {
-  if (typeof key === 'string' && key !== '' && key.length <= maxKeyLength) return
+  if (typeof key === 'string' && key !== '' && key.length <= maxKeyLength + maxSuffixLength) return
   throw new ConfigError(
     `Cannot write with the idempotencyKey as it must be a string of 1 to ${maxKeyLength} characters`,
   )

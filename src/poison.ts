@@ -83,7 +83,10 @@ export async function writeIsolating<Item>(
     } catch (error) {
       const fault = faultOf(error)
       if (fault !== 'passing' && fault !== 'storage') poison.push({ item, error })
-      else failure = { error, fault }
+      else {
+        failure = { error, fault }
+        break
+      }
     }
   }
   return { poison, failure }

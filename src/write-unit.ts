@@ -6,6 +6,7 @@
  */
 import type { PatientConnection } from './connection.ts'
 import type { StatementResult } from './connector.ts'
+import { OutcomeUnknownError } from './errors.ts'
 import type { Lane, LaneUnit } from './lanes.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { RoutedStatement } from './statement.ts'
@@ -82,6 +83,17 @@ export class WriteUnit implements LaneUnit {
   /** The statements of a unit that is not exclusive. */
   get statements(): readonly RoutedStatement[] {
     return this.work as readonly RoutedStatement[]
+  }
+
+  /**
+   * Whether `error` leaves open if the unit is stored, so that it must not run a second time (contract C16). It is its error
+   * then: one of its own, as the stack of its caller is added to it.
+   */
+  isLostTo(error: unknown): boolean {
+    if (this.isRepeatable || !(error instanceof OutcomeUnknownError)) return false
+    this.results = undefined
+    this.error = new OutcomeUnknownError(error.message, { cause: error.cause })
+    return true
   }
 
   /** Tells the caller what its statements came to. */

@@ -5,12 +5,14 @@
  */
 import { CamelCasePlugin, CompiledQuery, type Generated, sql } from 'kysely'
 import {
+  ConstraintError,
   InvalidStatementError,
   LockTimeoutError,
   OuterWriteError,
   type Storage,
   StorageClosedError,
   TransactionControlError,
+  type WriteOptions,
 } from 'unbusy'
 import { expect, expectTypeOf } from 'vitest'
 import { type ContractCase, describeContract } from './case.ts'
@@ -248,6 +250,47 @@ const cases: ContractCase[] = [
       await write('c')
 
       expect((await notes(storage.db)).sort()).toEqual(['a', 'b', 'c'])
+    },
+  },
+  {
+    name: 'C3 C16 the first batch with a key has a budget of its own, and one that gives up takes no other along',
+    async run({ open, holdLock }) {
+      const storage = await open()
+      await createNotes(storage.db)
+      await using lock = await holdLock(20_000)
+      const aborter = new AbortController()
+      const write = (text: string, options: WriteOptions): Promise<unknown> =>
+        storage.batch([insert(text)], { idempotencyKey: text, ...options })
+
+      const aborted = rejection(write('a', { signal: aborter.signal }))
+      const hasty = rejection(write('b', { lane: 'background', lockTimeoutMs: 50 }))
+      const patient = [write('c', {}), write('d', { lane: 'background' })]
+      await until(() => storage.stats().queuedWrites >= 4)
+      aborter.abort(new Error('enough'))
+
+      expect(await aborted).toMatchObject({ message: 'enough' })
+      expect(await hasty).toBeInstanceOf(LockTimeoutError)
+      await lock.release()
+      await Promise.all(patient)
+      expect((await notes(storage.db)).sort()).toEqual(['c', 'd'])
+    },
+  },
+  {
+    name: 'C16 a row that is refused is not taken for a key, whatever its table is called',
+    async run({ open }) {
+      const storage = await open()
+      await run(storage.db, 'create table my_unbusy_ledger (id integer primary key, text unique)')
+      const write = (key: string): Promise<unknown> =>
+        storage.batch([raw("insert into my_unbusy_ledger (text) values ('a')")], { idempotencyKey: key })
+      await write('first')
+
+      expect(await rejection(write('second'))).toBeInstanceOf(ConstraintError)
+      expect(
+        await rejection(
+          storage.batch([raw('insert into my_unbusy_ledger (id) values (1)')], { idempotencyKey: 'third' }),
+        ),
+      ).toBeInstanceOf(ConstraintError)
+      await write('first')
     },
   },
   {

@@ -64,6 +64,18 @@ const stored = sql<AnyDatabase>`select id, value, typeof(value) as type, hex(cas
 
 const cases: ContractCase[] = [
   {
+    name: 'C16 an idempotencyKey of the greatest length does for any number of slices',
+    async run(context) {
+      const { items, count } = await openItems(context)
+      const idempotencyKey = 'k'.repeat(255)
+
+      await items.insertMany(numbered(11_000), { idempotencyKey })
+      await items.insertMany(numbered(11_000), { idempotencyKey })
+
+      expect(await count()).toBe(11_000)
+    },
+  },
+  {
     name: 'C5 a bulk write takes one lock cycle a slice, and one in all when atomic',
     async run(context) {
       const { items, lockCycles, count } = await openItems(context)

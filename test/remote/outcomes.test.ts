@@ -92,6 +92,40 @@ describe.each(transports)('outcomes over %s', (transport) => {
     }
   })
 
+  it("C16 a lost answer of a COMMIT leaves the outcome of a write unknown, also with integers: 'strict'", async () => {
+    const storage = await remote.open(transport, { integers: 'strict' })
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    await remote.server.faults({ script: [{ fault: drop('after'), matching: 'COMMIT' }] })
+
+    const writing = storage.db.insertInto('note').values({ text: 'a' }).execute()
+
+    await expect(writing).rejects.toBeInstanceOf(OutcomeUnknownError)
+    expect(await countNotes(storage)).toBe(1)
+  })
+
+  it('C3 a write that is aborted while its group is on its way, and undone for a neighbour, is not sent again', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text unique)')
+    const aborter = new AbortController()
+    const add = (text: string, signal?: AbortSignal): Promise<unknown> =>
+      storage.batch([storage.db.insertInto('note').values({ text })], { ...(signal && { signal }) })
+    await add('there')
+    const delay: Fault = { kind: 'delay', when: 'after', ms: 300 }
+    const slow = { fault: delay, matching: 'begin' }
+    await remote.server.faults({ script: [slow, slow] })
+
+    const first = add('first')
+    const neighbour = add('there')
+    const aborted = add('late', aborter.signal)
+    const settled = Promise.allSettled([first, neighbour, aborted])
+    await first
+    setTimeout(() => aborter.abort(new Error('enough')), 100)
+
+    expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
+    await expect(aborted).rejects.toThrow('enough')
+    expect(await countNotes(storage)).toBe(2)
+  })
+
   it('C16 an answer that does not come in time leaves the outcome unknown', async () => {
     const storage = await remote.open(transport, {}, { requestTimeoutMs: 150 })
     await run(storage.db, 'create table note (id integer primary key, text)')

@@ -60,6 +60,20 @@ it('queriesOf() cuts a JSON text that would become longer than a string can be',
   expect(statementsOf(rows)).toEqual(['id,value json', 'id,value json', 'id,value json'])
 })
 
+it('queriesOf() keeps a JSON text within what the database takes, whatever is in it', () => {
+  for (const text of ['\u0001', '\u20ac', '"']) {
+    const rows = newRows()
+    for (let id = 0; id < 40; id++) rows.add({ id, value: text.repeat(id % 5 === 4 ? 60_000 : 30_000) })
+    const textOf: TextOf = () => ({ sql: '', parameters: [] })
+
+    const queries = queriesOf(rows.rows, textOf, true, { maxValueBytes: 500_000 })
+
+    const texts = queries.map(({ parameters }) => parameters[0] as string)
+    expect(texts.flatMap((json) => JSON.parse(json))).toEqual(rows.rows.map(({ cells }) => cells))
+    for (const json of texts) expect(Buffer.byteLength(json)).toBeLessThanOrEqual(500_000)
+  }
+})
+
 it('queriesOf() takes parameters in chunks of 256, 32 and 1 rows where JSON is not exact', () => {
   const rows = Array.from({ length: 323 }, (_, id) => ({ id, value: 0.1 }))
 

@@ -75,6 +75,25 @@ describe('writeIsolating()', () => {
     }
   })
 
+  test('stops at what will pass, also while it tries again what failed alone', async () => {
+    const items = Array.from({ length: 21 }, (_, index) => index)
+    const failedAlone = new Set<number>()
+    let waits = 0
+    const { poison, failure } = await writeIsolating(items, async (part) => {
+      const [first = 0] = part
+      if (failedAlone.has(first)) {
+        waits++
+        throw locked
+      }
+      if (part.length === 1 && first > 0) failedAlone.add(first)
+      if (part.some((item) => item > 0)) throw missing
+    })
+
+    expect(failure).toEqual({ error: locked, fault: 'passing' })
+    expect(waits).toBe(1)
+    expect(poison).toEqual([])
+  })
+
   test('writes all but the bad ones, each once and in order, with few calls', async () => {
     await fc.assert(
       fc.asyncProperty(
