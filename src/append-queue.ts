@@ -7,6 +7,7 @@
 import type { AppendOptions, AppendStats, InsertRows, Overflow } from './append-options.ts'
 import { BufferLife } from './buffer-life.ts'
 import type { FlushOptions } from './flush-loop.ts'
+import { checkSignal } from './lock-wait.ts'
 import { checkWord } from './option-checks.ts'
 import { type PendingRow, PendingRows } from './pending-rows.ts'
 import { type PushOptions, RoomLine } from './room-line.ts'
@@ -131,6 +132,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
   async #pushWhenFree(row: Row, options: PushOptions | undefined): Promise<PushResult> {
     const refusal = this.#refusal(row)
     if (refusal !== undefined) return refusal
+    checkSignal(options?.signal)
     options?.signal?.throwIfAborted()
     if (this.size >= this.#capacity || this.#line.size > 0) {
       // The time of the request is that of the call, not that of its turn.
@@ -160,7 +162,8 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
   }
 
   #stamped(row: Row): Row {
-    if (this.#timestamp === undefined || row[this.#timestamp] !== undefined) return row
+    // A copy: the caller may use the object again.
+    if (this.#timestamp === undefined || row[this.#timestamp] !== undefined) return { ...row }
     return { ...row, [this.#timestamp]: Date.now() }
   }
 

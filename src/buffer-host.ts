@@ -25,6 +25,7 @@ export function bufferHost(
   return {
     clock,
     context: connector.context,
+    owner: pool.queue,
     lockTimeoutMs: deadlineMs - startedAtMs,
     ...(connector.capabilities.remote && { newKey: () => crypto.randomUUID() }),
     onClose: buffers.remove,

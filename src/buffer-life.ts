@@ -37,7 +37,7 @@ export class BufferLife<Value, Entry extends { readonly value: Value }> implemen
     this.#buffer = buffer
     this.#plan = plan
     this.#host = host
-    this.#loop = new FlushLoop(this, plan.options.clock ?? host.clock, plan.intervalMs, host.context)
+    this.#loop = new FlushLoop(this, plan.options.clock ?? host.clock, plan.intervalMs, host)
     // Where it fails, the first flush tries again and reports it.
     if (flushes.loaded === undefined) void flushes.load().catch(() => {})
   }

@@ -6,6 +6,7 @@
 import { type ColumnSet, ColumnSets } from './bulk-columns.ts'
 import type { TextOf } from './bulk-queries.ts'
 import { type BulkTable, type BulkText, type BulkVerb, bulkText, requiredBy } from './bulk-sql.ts'
+import { ConfigError } from './errors.ts'
 
 /** More than a program has; one that makes up verbs, sets of columns or mixtures of types must not fill the memory. */
 const maxVerbs = 64
@@ -23,7 +24,13 @@ export class BulkTexts {
   readonly #table: BulkTable
   readonly #verbs = new Map<string, VerbTexts>()
 
+  /** @throws {ConfigError} If the table has the name of the given rows: nobody could tell them apart. */
   constructor(table: BulkTable) {
+    if (table.name.toLowerCase() === 'excluded') {
+      throw new ConfigError(
+        `Cannot write rows to ${table.name} as SQLite calls the given rows so: rename the table`,
+      )
+    }
     this.#table = table
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type BulkHost, type BulkOptions, type BulkResult, writeBulk } from './bulk.ts'
+import { type BulkHost, type BulkOptions, type BulkResult, sliceRows, writeBulk } from './bulk.ts'
 import { type AnyTransaction, queueHost, transactionHost } from './bulk-host.ts'
 import type { BulkOrder } from './bulk-order.ts'
 import { BulkRows, type Duplicates } from './bulk-rows.ts'
@@ -42,9 +42,13 @@ export class BulkWriter {
       duplicates: duplicatesOf(verb),
       integers: this.#pool.integerBinding,
     })
-    // The caller may empty his array while the rows of later slices are still to be read.
-    return writeBulk(this.#host, { given: [...given], rows, textOf, order: orders[verb.name] }, options)
+    return writeBulk(this.#host, { given: keptFrom(given), rows, textOf, order: orders[verb.name] }, options)
   }
+}
+
+/** The first slice is read before the call returns; of the others the caller may change the rows meanwhile, or his array. */
+function keptFrom(given: readonly object[]): readonly object[] {
+  return given.length <= sliceRows ? given : given.map((row, index) => (index < sliceRows ? row : { ...row }))
 }
 
 const orders: Readonly<Record<BulkVerb['name'], BulkOrder>> = {

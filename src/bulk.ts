@@ -14,7 +14,7 @@ import type { WriteOptions } from './pool-options.ts'
 import type { QueryText } from './statement.ts'
 
 /** Rows a slice: 3 to 5 ms of work. */
-const sliceRows = 1_000
+export const sliceRows = 1_000
 
 /** How one bulk call is written. */
 export interface BulkOptions extends WriteOptions {

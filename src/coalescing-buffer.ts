@@ -6,6 +6,7 @@
  */
 import { BufferLife } from './buffer-life.ts'
 import type { CoalesceOptions, CoalesceStats } from './coalesce-options.ts'
+import { ConfigError } from './errors.ts'
 import type { FlushOptions } from './flush-loop.ts'
 import { type LatestEntry, LatestValues } from './latest-values.ts'
 import { checkWord } from './option-checks.ts'
@@ -22,6 +23,9 @@ export class CoalescingBuffer<Key, Value> implements WriteBehind, AsyncDisposabl
 
   /** Use `storage.coalesce()`. */
   constructor(options: CoalesceOptions<Key, Value>, host: BufferHost) {
+    for (const name of ['key', 'flush'] as const)
+      if (typeof options[name] !== 'function')
+        throw new ConfigError(`Cannot create the buffer as ${name} must be a function`)
     this.#options = options
     this.#values = new LatestValues(options.merge ?? ((_older, newer) => newer), (older, error) =>
       this.#life.drop(older, 'poison', error),
@@ -51,7 +55,10 @@ export class CoalescingBuffer<Key, Value> implements WriteBehind, AsyncDisposabl
     return this.#values.size
   }
 
-  /** Takes a value in, merged with the one that waits under its key. Never touches the database. */
+  /**
+   * Takes a value in, merged with the one that waits under its key. Never touches the database. It holds the value itself
+   * until it is written, no copy.
+   */
   set(value: Value): PushResult {
     const key = this.#options.key(value)
     if (this.#life.isStopped) return this.#refuse(value, 'closed')

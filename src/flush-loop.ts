@@ -6,8 +6,9 @@
  * @module
  */
 import type { AsyncContext } from './connector.ts'
-import { FlushTimeoutError } from './errors.ts'
-import type { Clock } from './lock-wait.ts'
+import { FlushTimeoutError, OuterWriteError } from './errors.ts'
+import { type Clock, checkSignal } from './lock-wait.ts'
+import { enclosingScope, whenIdle } from './transaction-scope.ts'
 import { within } from './within.ts'
 
 /** How long a barrier waits. */
@@ -18,8 +19,12 @@ export interface FlushOptions {
   readonly signal?: AbortSignal
 }
 
-/** @throws {RangeError} If it is no time to wait: a timer would take NaN for 0, and a close would drop everything. */
-export function checkTimeout(timeoutMs: number): void {
+/**
+ * @throws {RangeError} If it is no time to wait: a timer would take NaN for 0, and a close would drop everything.
+ * @throws {ConfigError} If `signal` is none.
+ */
+export function checkTimeout(timeoutMs: number, signal?: AbortSignal): void {
+  checkSignal(signal)
   if (timeoutMs >= 0) return
   throw new RangeError(`Cannot wait as timeoutMs must be >= 0: current value is ${timeoutMs}`)
 }
@@ -40,6 +45,16 @@ export interface FlushHost {
   run(signal: AbortSignal): Promise<FlushOutcome>
 }
 
+/** Where the buffer is used. */
+export interface FlushSurroundings {
+  readonly context?: AsyncContext | undefined
+  /** What scopes name as the owner of the writer that flushes wait for. */
+  readonly owner?: object
+}
+
+const outerFlush =
+  'Cannot flush inside a transaction that waits for the flush: it is written after the transaction, so do not await it in there'
+
 interface Barrier {
   readonly through: number
   readonly leave: (error?: unknown) => void
@@ -55,7 +70,7 @@ export class FlushLoop {
   readonly #host: FlushHost
   readonly #clock: Clock
   readonly #intervalMs: number
-  readonly #context: AsyncContext | undefined
+  readonly #surroundings: FlushSurroundings
   readonly #barriers = new Set<Barrier>()
   readonly #aborter = new AbortController()
   #cancelTimer: (() => void) | undefined
@@ -65,11 +80,11 @@ export class FlushLoop {
   #isDraining = false
   #isOver = false
 
-  constructor(host: FlushHost, clock: Clock, intervalMs: number, context: AsyncContext | undefined) {
+  constructor(host: FlushHost, clock: Clock, intervalMs: number, surroundings: FlushSurroundings) {
     this.#host = host
     this.#clock = clock
     this.#intervalMs = intervalMs
-    this.#context = context
+    this.#surroundings = surroundings
   }
 
   /** Something was taken in. */
@@ -82,7 +97,7 @@ export class FlushLoop {
 
   /** Resolves once everything that was taken in before the call is written, or reported as dropped. */
   async flush({ timeoutMs = 30_000, signal }: FlushOptions = {}): Promise<void> {
-    checkTimeout(timeoutMs)
+    checkTimeout(timeoutMs, signal)
     const through = this.#host.newest
     if (this.#host.oldest > through) return
     await new Promise<void>((resolve, reject) => {
@@ -90,12 +105,16 @@ export class FlushLoop {
       const leave = (error?: unknown): void => {
         this.#barriers.delete(barrier)
         cancelTimer()
+        cancelOuter?.()
         signal?.removeEventListener('abort', onAbort)
         if (error === undefined) resolve()
         else reject(error)
       }
       const barrier: Barrier = { through, leave }
       const cancelTimer = this.#clock.schedule(timeoutMs, () => leave(this.#timeout(timeoutMs)))
+      const { context, owner } = this.#surroundings
+      const scope = owner && enclosingScope(context, owner)
+      const cancelOuter = scope && whenIdle(this.#clock, scope, () => leave(new OuterWriteError(outerFlush)))
       const onAbort = (): void => leave(signal?.reason)
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#barriers.add(barrier)
@@ -144,7 +163,7 @@ export class FlushLoop {
   #tick(): void {
     this.#disarm()
     // A value that was set inside a transaction is not written inside it.
-    this.#context?.enter(undefined)
+    this.#surroundings.context?.enter(undefined)
     this.#running = this.#run()
   }
 

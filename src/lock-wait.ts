@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { LockTimeoutError, RemoteError, translateError } from './errors.ts'
+import { ConfigError, LockTimeoutError, RemoteError, translateError } from './errors.ts'
 import type { Lane } from './lanes.ts'
 import { nextDelayMs } from './lock-delay.ts'
 import { resultCodeOf } from './result-code.ts'
@@ -75,13 +75,24 @@ export interface LockWait {
   abandonedBy?: unknown
 }
 
-/** Starts the budget of one call. */
+/** @throws {ConfigError} If it is none, such as the controller itself: it would be found out half-way through. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (!signal || typeof signal.addEventListener === 'function') return
+  throw new ConfigError('Cannot wait as signal must be an AbortSignal, such as controller.signal')
+}
+
+/**
+ * Starts the budget of one call.
+ *
+ * @throws {ConfigError} If `signal` is none.
+ */
 export function startLockWait(
   clock: Clock,
   lockTimeoutMs: number,
   signal?: AbortSignal,
   lane: Lane = 'normal',
 ): LockWait {
+  checkSignal(signal)
   const startedAtMs = clock.now()
   return {
     clock,

@@ -69,7 +69,8 @@ async function switchJournal(connection: Connection, wanted: string): Promise<vo
 }
 
 async function set(connection: Connection, name: string, value: string | number): Promise<void> {
-  await connection.exec(`PRAGMA ${name} = ${value}`)
+  // In quotes, as one word may have a hyphen in it: UTF-16.
+  await connection.exec(`PRAGMA ${name} = ${typeof value === 'number' ? value : `'${value}'`}`)
 }
 
 async function read(connection: Connection, name: string): Promise<SqlValue | undefined> {

@@ -34,8 +34,6 @@ export class Repository<DB, Table extends TableName<DB>, const Key extends Repos
 
   /** Use `storage.repository()`. */
   constructor(pool: ConnectionPool, table: BulkTable, trx?: Transaction<DB>) {
-    if (table.key.length === 0)
-      throw new ConfigError(`Cannot make a repository of ${table.name} without a key`)
     this.#pool = pool
     this.#table = table
     this.#trx = trx
@@ -183,7 +181,16 @@ function conditionOf<DB, Table extends keyof DB>(
   }
 }
 
-/** The Kysely that compiles and the table, as one. */
+/**
+ * The Kysely that compiles and the table, as one.
+ *
+ * @throws {ConfigError} If the table or its key is missing.
+ */
 export function tableOf<DB>(db: Kysely<DB>, name: string, key: string | readonly string[]): BulkTable {
+  if (typeof name !== 'string')
+    throw new ConfigError(`Cannot write rows to a table as it is of type ${typeof name}`)
+  // An empty name is no column: whoever has no key says so.
+  if (key?.length === undefined || (typeof key !== 'string' && key.length === 0))
+    throw new ConfigError(`Cannot make a repository of ${name} without a key`)
   return { db, name, key: typeof key === 'string' ? [key] : key }
 }

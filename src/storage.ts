@@ -3,15 +3,7 @@
  *
  * @module
  */
-import {
-  type Compilable,
-  CompiledQuery,
-  type Dialect,
-  type Insertable,
-  type Kysely,
-  type KyselyPlugin,
-  type Transaction,
-} from 'kysely'
+import type { Compilable, Dialect, Insertable, Kysely, KyselyPlugin, Transaction } from 'kysely'
 import type { AppendTo, Overflow } from './append-options.ts'
 import { AppendQueue } from './append-queue.ts'
 import { type BatchQuery, type BatchResults, runBatch } from './batch.ts'
@@ -128,7 +120,7 @@ export class Storage<DB> implements AsyncDisposable {
    * Bulk verbs on one table, by its key: a thousand rows cost one statement and one lock cycle. Keep the repository: it
    * keeps its compiled statements.
    *
-   * @throws {ConfigError} If the key has no column.
+   * @throws {ConfigError} If the table or its key is missing.
    *
    * @example
    * ```ts
@@ -140,7 +132,7 @@ export class Storage<DB> implements AsyncDisposable {
     table: Table,
     options: { readonly key: Key },
   ): Repository<DB, Table, Key> {
-    return new Repository(this.#pool, tableOf(this.db, table, options.key))
+    return new Repository(this.#pool, tableOf(this.db, table, options?.key))
   }
 
   /**
@@ -203,10 +195,14 @@ export class Storage<DB> implements AsyncDisposable {
   /**
    * Writes a consistent copy of the database to a new file, with `VACUUM INTO`.
    *
+   * @param path A path or a `file:` URL, read as that of a database.
+   * @throws {ConfigError} If it is not that of a file.
    * @throws {SqliteError} If the file exists already.
    */
   async backup(path: string): Promise<void> {
-    await this.db.executeQuery(CompiledQuery.raw('VACUUM INTO ?', [path]))
+    this.#pool.intake.assertOpen()
+    const { backupTo } = await import('./backup.ts')
+    await this.db.executeQuery(backupTo(path))
   }
 
   /**

@@ -63,6 +63,8 @@ export function checkCount(name: string, value: number, least: number): number {
 export interface BufferHost {
   readonly clock: Clock
   readonly context?: AsyncContext | undefined
+  /** What scopes name as the owner of the writer that flushes wait for. */
+  readonly owner?: object
   /** How long one flush may wait for the lock. */
   readonly lockTimeoutMs: number
   /** A name for one flush that no other has; missing where the answer of a write cannot get lost. */

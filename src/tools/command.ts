@@ -37,8 +37,9 @@ unbusy makes SQLite never busy, on Node, Bun, Deno and the edge.
 
 const doctorHelp = `Usage: unbusy doctor <file> [options]
 
-Looks at a SQLite database file, a path or a file: URL, also while programs use it. It never creates
-or repairs anything: at most it runs one PASSIVE checkpoint, which waits for nobody.
+Looks at a SQLite database file, a path or a file: URL, also while programs use it. It repairs nothing
+and creates nothing but the -shm of a WAL that has none, as SQLite needs it to read; at most it runs one
+PASSIVE checkpoint, which waits for nobody.
 
 It tells of: the versions of SQLite and of the driver, the file system, which processes have the file
 open, files left beside it (-wal, -shm, -journal), permissions, journal mode, a reader that keeps the

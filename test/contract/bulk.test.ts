@@ -64,6 +64,23 @@ const stored = sql<AnyDatabase>`select id, value, typeof(value) as type, hex(cas
 
 const cases: ContractCase[] = [
   {
+    name: 'C5 rows count as they were when the call was made, although the caller uses the objects again',
+    async run(context) {
+      const { storage, items } = await openItems(context)
+      // The first call loads the code for it, and takes another way.
+      for (const text of ['first', 'second']) {
+        const rows = numbered(2_500, text)
+
+        const writing = items.upsertMany(rows)
+        for (const row of rows) row.value = 'later'
+        await writing
+
+        const stored = await storage.db.selectFrom('item').select('value').distinct().execute()
+        expect(stored).toEqual([{ value: text }])
+      }
+    },
+  },
+  {
     name: 'C16 an idempotencyKey of the greatest length does for any number of slices',
     async run(context) {
       const { items, count } = await openItems(context)

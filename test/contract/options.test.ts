@@ -1,8 +1,17 @@
 /** C1: a bad option is refused at construction, before anything is opened, with a sentence that says what it must be. */
-import { ConfigError, openStorage, type StorageOptions, UnbusyDialect } from 'unbusy'
+import { CompiledQuery } from 'kysely'
+import {
+  ConfigError,
+  openStorage,
+  retryWhileBusy,
+  type Storage,
+  type StorageOptions,
+  UnbusyDialect,
+} from 'unbusy'
 import { expect } from 'vitest'
-import { type ContractCase, describeContract } from './case.ts'
+import { type AnyDatabase, type ContractCase, describeContract } from './case.ts'
 import { observedConnector } from './observed-connector.ts'
+import { run } from './run-sql.ts'
 
 type BadOption = readonly [
   options: Record<string, unknown>,
@@ -103,6 +112,49 @@ cases.push({
     await expect(call(-1)).rejects.toThrow(RangeError)
     await expect(call(Number.NaN)).rejects.toThrow('lockTimeoutMs must be >= 0: current value is NaN')
     expect(ran).toBe(false)
+  },
+})
+
+cases.push({
+  name: 'C3 a signal that is none is refused before anything runs, and holds nothing back',
+  async run({ open }) {
+    const storage = await open()
+    await run(storage.db, 'create table note (text)')
+    const added = storage.append({ table: 'note', overflow: 'wait', capacity: 1 })
+    added.push({ text: 'buffered' })
+    const signal = new AbortController() as unknown as AbortSignal
+    const insert = CompiledQuery.raw("insert into note values ('a')")
+
+    const calls = [
+      storage.write((trx) => trx.executeQuery(insert), { signal }),
+      storage.batch([insert], { signal }),
+      storage.repository('note', { key: 'text' }).insertMany([{ text: 'a' }], { signal }),
+      added.push({ text: 'full' }, { signal }),
+      added.flush({ signal }),
+      retryWhileBusy(async () => 1, { signal }),
+    ]
+    for (const call of await Promise.allSettled(calls)) {
+      expect(call).toMatchObject({ status: 'rejected', reason: { name: 'ConfigError' } })
+      expect(String((call as PromiseRejectedResult).reason)).toContain('signal must be an AbortSignal')
+    }
+
+    await added.flush()
+    expect(await storage.db.selectFrom('note').selectAll().execute()).toEqual([{ text: 'buffered' }])
+  },
+})
+
+cases.push({
+  name: 'C1 a repository and a buffer say at once what they are not given',
+  async run({ open }) {
+    const storage: Storage<AnyDatabase> = await open()
+    const none = {} as never
+
+    expect(() => storage.repository('note', none)).toThrow('Cannot make a repository of note without a key')
+    expect(() => storage.repository('note', { key: [] as never })).toThrow(ConfigError)
+    expect(() => storage.repository(none, { key: 'id' })).toThrow('it is of type object')
+    expect(() => storage.append(none)).toThrow('it is of type undefined')
+    expect(() => storage.coalesce({ flush: async () => {} } as never)).toThrow('key must be a function')
+    expect(() => storage.coalesce({ key: () => 1 } as never)).toThrow('flush must be a function')
   },
 })
 

@@ -49,6 +49,28 @@ describeContract('outer writes', [
     },
   },
   {
+    name: 'C11 a flush that is awaited inside a transaction is the same mistake, and what it was to write is written after it',
+    async run({ open }) {
+      const storage = await open()
+      const { db } = storage
+      await createNotes(db)
+      const added = storage.append({ table: 'note' })
+
+      await db.transaction().execute(async (trx) => {
+        added.push({ text: 'outer' })
+        const flushes = [added.flush(), storage.flush()].map(rejection)
+        for (const error of await Promise.all(flushes)) {
+          expect(error).toBeInstanceOf(OuterWriteError)
+          expect(error.message).toContain('Cannot flush inside a transaction that waits for the flush')
+        }
+        await addNote(trx, 'inner')
+      })
+
+      await added.flush()
+      expect(await notes(db)).toEqual(['inner', 'outer'])
+    },
+  },
+  {
     name: 'C11 an outer write that is not awaited is written after the transaction',
     async run({ open }) {
       const { db } = await open()

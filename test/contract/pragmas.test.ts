@@ -137,6 +137,15 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C1 a word with a hyphen in it is a value like others',
+    async run({ open }) {
+      const storage = await open({ pragmas: { encoding: 'UTF-16le', cache_size: '-1024' } })
+      expect((await sql`pragma encoding`.execute(storage.db)).rows).toEqual([{ encoding: 'UTF-16le' }])
+      expect((await sql`pragma cache_size`.execute(storage.db)).rows).toEqual([{ cache_size: -1024 }])
+      expect(await pragmasOfWriter(storage)).toMatchObject(writer)
+    },
+  },
+  {
     name: 'C1 :memory: has the pragmas of the writer on its only connection',
     async run({ openInMemory }) {
       const storage = await openInMemory()

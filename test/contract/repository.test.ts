@@ -31,6 +31,19 @@ async function openPresence({ open }: CaseContext): Promise<Presence> {
 
 const cases: ContractCase[] = [
   {
+    name: 'C1 a table of the name that SQLite gives to the rows of a statement is refused',
+    async run({ open }) {
+      const storage: Storage<AnyDatabase> = await open()
+      await sql`create table excluded (id integer primary key, v integer)`.execute(storage.db)
+      const rows = storage.repository('Excluded', { key: 'id' })
+
+      const error = await rejection(rows.upsertMany([{ id: 1, v: 1 }]))
+
+      expect(error).toBeInstanceOf(ConfigError)
+      expect(error.message).toContain('SQLite calls the given rows so')
+    },
+  },
+  {
     name: 'Repository.updateMany() changes the given columns of known rows and counts them',
     async run(context) {
       const { sessions, rows } = await openPresence(context)

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LockTimeoutError, shareStorage } from 'unbusy'
+import { ConfigError, LockTimeoutError, shareStorage } from 'unbusy'
 import { expect } from 'vitest'
 import { describeContract } from './case.ts'
 import { addNote, createNotes, notes, rejection } from './note.ts'
@@ -83,6 +83,24 @@ describeContract('storage', [
         { text: 'b' },
       ])
       expect(await rejection(storage.backup(copy))).toMatchObject({ name: 'SqliteError' })
+    },
+  },
+  {
+    name: 'backup() reads its path as that of a database, and refuses one that is not of a file',
+    async run({ open, path, peer }) {
+      const storage = await open()
+      await createNotes(storage.db, 'a')
+
+      await storage.backup(`file:${path}%20copy.db`)
+
+      expect(await peer(`attach '${path} copy.db' as copy`, 'select text from copy.note')).toEqual([
+        { text: 'a' },
+      ])
+      for (const bad of ['', ':memory:', 'file::memory:', 'libsql://example.com', 'file:a.db?mode=ro']) {
+        const error = await rejection(storage.backup(bad))
+        expect(error).toBeInstanceOf(ConfigError)
+        expect(error.message).toContain('the path of the backup')
+      }
     },
   },
   {

@@ -252,6 +252,25 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C12 append() takes a row as it is at the call: the object may be used again',
+    async run({ open, peer }) {
+      const storage = await open()
+      await createUsage(storage.db)
+      const usage = storage.append({ table: 'usage', idempotencyKey: 'id' })
+      const row = { id: 'a', tokens: 1 }
+      usage.push(row)
+      row.id = 'b'
+      row.tokens = 2
+      usage.push(row)
+      row.tokens = 3
+      await usage.flush()
+      expect(await peer('select id, tokens from usage order by id')).toEqual([
+        { id: 'a', tokens: 1 },
+        { id: 'b', tokens: 2 },
+      ])
+    },
+  },
+  {
     name: 'C12 append() survives bad rows, and rows alike are all stored without an idempotency key',
     async run({ open }) {
       const storage = await open()

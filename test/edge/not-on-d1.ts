@@ -36,6 +36,7 @@ const reasons: readonly (readonly [title: RegExp, reason: string])[] = [
   [/^reads and writes: a write that looks like a read/, 'D1 has no connections that cannot write'],
   [/^statements that stand alone: a PRAGMA runs/, pragmas],
   [/^(statements that stand alone|db\.connection\(\)): VACUUM/, 'D1 has no VACUUM'],
+  [/^storage: backup\(\) reads its path/, 'D1 has no VACUUM'],
   [/^statements that stand alone: after an ATTACH/, 'D1 has no ATTACH'],
   [/^storage: shareStorage\(\) answers the same/, 'a bundle has no second copy of a module'],
   [/^(db\.connection\(\)|statements that stand alone): a temporary table/, temporary],

@@ -15,7 +15,10 @@ const reasons: readonly (readonly [title: RegExp, reason: string])[] = [
   [/^Prepared queries: prepare\(\) throws at once/, bundled],
   [/^storage: shareStorage\(\) answers the same/, 'a bundle has no second copy of a module'],
   [/^Batches: C11 a batch that is awaited inside/, noContext],
-  [/^outer writes: C11 an (awaited outer write inside a transaction|outer transaction)/, noContext],
+  [
+    /^outer writes: C11 (an awaited outer write inside a transaction|an outer transaction|a flush that is awaited)/,
+    noContext,
+  ],
 ]
 
 /** Why this case is left out, `undefined` if it is not. */
