@@ -10,7 +10,7 @@ import { type BulkOrder, positionsOf, slicesOf } from './bulk-order.ts'
 import { type BulkLimits, queriesOf, type TextOf } from './bulk-queries.ts'
 import type { BulkRows } from './bulk-rows.ts'
 import { BulkWriteError, withCallerStack } from './errors.ts'
-import type { WriteOptions } from './pool-options.ts'
+import type { PartOfCall, WriteOptions } from './pool-options.ts'
 import type { QueryText } from './statement.ts'
 
 /** Rows a slice: 3 to 5 ms of work. */
@@ -43,7 +43,7 @@ export interface BulkHost {
   /** Starts the budget of a call: until when it may wait. */
   deadlineMs(options: WriteOptions): number
   /** Writes all of the queries or none, and answers how many rows they changed. */
-  write(queries: readonly QueryText[], options: WriteOptions): Promise<number>
+  write(queries: readonly QueryText[], options: WriteOptions & PartOfCall): Promise<number>
 }
 
 /** What is written: the caller's rows, where they are read into cells, and their statements. */
@@ -65,10 +65,15 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
   try {
     const { atomic = false, ...waitOptions } = options
     const wait: WriteOptions = { lane: 'background', ...waitOptions }
+    const calledAtMs = host.now()
     const deadlineMs = host.deadlineMs(wait)
     // Each slice has its own place in the lane, but one budget: with the age of the call it would rise, and the lanes
     // above would wait for all slices instead of one.
-    const waitNow = (): WriteOptions => ({ ...wait, lockTimeoutMs: Math.max(0, deadlineMs - host.now()) })
+    const waitNow = (): WriteOptions & PartOfCall => ({
+      ...wait,
+      calledAtMs,
+      lockTimeoutMs: Math.max(0, deadlineMs - host.now()),
+    })
     // One slice enters the queue before this call returns, so it keeps its place among the caller's other writes.
     for (let start = 0; start < work.given.length; start += sliceRows) {
       if (start > 0) await host.nextTurn()
@@ -88,7 +93,11 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
   }
 }
 
-async function writeSlices(host: BulkHost, work: BulkWork, waitNow: () => WriteOptions): Promise<number> {
+async function writeSlices(
+  host: BulkHost,
+  work: BulkWork,
+  waitNow: () => WriteOptions & PartOfCall,
+): Promise<number> {
   const slices = slicesFor(work)
   let changes = 0
   let isFirst = true
@@ -116,7 +125,7 @@ function queriesFor(host: BulkHost, work: BulkWork, rows: readonly BulkRow[]): Q
 }
 
 /** Each slice is a write of its own, and so is its key. */
-function ofSlice(options: WriteOptions, number: number): WriteOptions {
+function ofSlice(options: WriteOptions & PartOfCall, number: number): WriteOptions & PartOfCall {
   const { idempotencyKey } = options
   return idempotencyKey === undefined
     ? options

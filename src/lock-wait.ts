@@ -55,6 +55,8 @@ export const systemClock: Clock = {
 export interface LockWait {
   readonly clock: Clock
   readonly startedAtMs: number
+  /** When the call began that this wait is a part of. @default {startedAtMs} */
+  readonly calledAtMs?: number
   /** On the clock of `clock.now()`; the wait never ends earlier. */
   readonly deadlineMs: number
   readonly signal?: AbortSignal | undefined
@@ -189,7 +191,10 @@ export async function pause(wait: LockWait): Promise<void> {
 
 /** The error for a wait that is over. `what` is the start of its sentence. */
 export function lockTimeout(wait: LockWait, what: string, cause?: unknown): LockTimeoutError {
-  const report = { waitedMs: wait.clock.now() - wait.startedAtMs, attempts: wait.attempts }
+  const report = {
+    waitedMs: wait.clock.now() - (wait.calledAtMs ?? wait.startedAtMs),
+    attempts: wait.attempts,
+  }
   if (cause === undefined) return new LockTimeoutError(what, report)
   return new LockTimeoutError(what, report, { cause: translateError(cause, resultCodeOf(cause)) })
 }

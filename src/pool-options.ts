@@ -83,6 +83,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal
 }
 
+/** How one write of a longer call waits. */
+export interface PartOfCall {
+  /** When the call began, on the clock of the storage: what an error tells of the wait counts from then. */
+  readonly calledAtMs?: number
+}
+
 /** How one write may wait, and whether it is to happen once. */
 export interface WriteOptions extends WaitOptions {
   /**

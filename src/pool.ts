@@ -15,7 +15,7 @@ import type { Lane } from './lanes.ts'
 import { type Clock, type LockWait, startLockWait, systemClock } from './lock-wait.ts'
 import { checkLane } from './option-checks.ts'
 import type { ConnectionOptions } from './physical-connection.ts'
-import { lockTimeoutsOf, type PoolOptions, type WaitOptions } from './pool-options.ts'
+import { lockTimeoutsOf, type PartOfCall, type PoolOptions, type WaitOptions } from './pool-options.ts'
 import { Readers } from './readers.ts'
 import { checkLockTimeout } from './retry.ts'
 import { type CloseReport, Shutdown } from './shutdown.ts'
@@ -84,12 +84,13 @@ export class ConnectionPool {
   }
 
   /** Starts the budget of one call. */
-  startWait(options?: WaitOptions): LockWait {
+  startWait(options?: WaitOptions & PartOfCall): LockWait {
     if (options === undefined) return startLockWait(this.clock, this.#lockTimeouts.normal)
-    const { lane = 'normal', lockTimeoutMs, signal } = options
+    const { lane = 'normal', lockTimeoutMs, signal, calledAtMs } = options
     checkLane('Cannot wait for the lock as lane', lane)
     const budgetMs = lockTimeoutMs === undefined ? this.#lockTimeouts[lane] : checkLockTimeout(lockTimeoutMs)
-    return startLockWait(this.clock, budgetMs, signal, lane)
+    const wait = startLockWait(this.clock, budgetMs, signal, lane)
+    return calledAtMs === undefined ? wait : { ...wait, calledAtMs }
   }
 
   /** Stops intake, drains, checkpoints and closes (contract C15). The second call answers as the first. */

@@ -6,7 +6,7 @@
 import type { StatementResult } from './connector.ts'
 import { OnDemand } from './on-demand.ts'
 import type { ConnectionPool } from './pool.ts'
-import type { WriteOptions } from './pool-options.ts'
+import type { PartOfCall, WriteOptions } from './pool-options.ts'
 import type { RoutedStatement } from './statement.ts'
 
 const ledger = new OnDemand(() => import('./ledger.ts'))
@@ -20,7 +20,7 @@ const ledger = new OnDemand(() => import('./ledger.ts'))
 export async function writeStatements(
   pool: ConnectionPool,
   statements: readonly RoutedStatement[],
-  options: WriteOptions = {},
+  options: WriteOptions & PartOfCall = {},
 ): Promise<StatementResult[] | undefined> {
   const { idempotencyKey, idempotencyTtlMs, ...waitOptions } = options
   const wait = pool.startWait(waitOptions)
