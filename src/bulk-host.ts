@@ -20,8 +20,8 @@ export function queueHost(pool: ConnectionPool): BulkHost {
     async write(queries, options) {
       pool.intake.assertOpen()
       const statements = queries.map((query) => toStatement(query, pool.integerBinding))
-      const results = (await writeStatements(pool, statements, options)) ?? []
-      return results.reduce((sum, { changes }) => sum + Number(changes ?? 0), 0)
+      const results = await writeStatements(pool, statements, options)
+      return results?.reduce((sum, { changes }) => sum + Number(changes ?? 0), 0)
     },
   }
 }

@@ -30,6 +30,8 @@ export interface BulkOptions extends WriteOptions {
 export interface BulkResult {
   /** Rows inserted, updated or deleted; those that a condition, or a conflict, left as they were do not count. */
   readonly changes: number
+  /** Whether an earlier call with the same idempotencyKey had written rows: nobody kept how many, and they do not count. */
+  readonly isRepeated?: true
 }
 
 /** Where slices are written to. */
@@ -42,8 +44,8 @@ export interface BulkHost {
   nextTurn(): Promise<void>
   /** Starts the budget of a call: until when it may wait. */
   deadlineMs(options: WriteOptions): number
-  /** Writes all of the queries or none, and answers how many rows they changed. */
-  write(queries: readonly QueryText[], options: WriteOptions & PartOfCall): Promise<number>
+  /** Writes all of the queries or none, and answers how many rows they changed; `undefined` if an earlier call did it. */
+  write(queries: readonly QueryText[], options: WriteOptions & PartOfCall): Promise<number | undefined>
 }
 
 /** What is written: the caller's rows, where they are read into cells, and their statements. */
@@ -82,12 +84,11 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
     }
     const { rows } = work.rows
     if (rows.length === 0) return { changes: 0 }
-    if (rows.length <= sliceRows)
-      return { changes: await host.write(queriesFor(host, work, rows), waitNow()) }
-    if (!atomic && !host.isOneUnit) return { changes: await writeSlices(host, work, waitNow) }
+    if (rows.length <= sliceRows) return resultOf([await host.write(queriesFor(host, work, rows), waitNow())])
+    if (!atomic && !host.isOneUnit) return resultOf(await writeSlices(host, work, waitNow))
     // In the order of slices too: each statement of a transaction keeps a copy of all pages that it changes.
     const ordered = [...slicesFor(work)].flat()
-    return { changes: await host.write(queriesFor(host, work, ordered), waitNow()) }
+    return resultOf([await host.write(queriesFor(host, work, ordered), waitNow())])
   } catch (error) {
     throw withCallerStack(error)
   }
@@ -97,23 +98,29 @@ async function writeSlices(
   host: BulkHost,
   work: BulkWork,
   waitNow: () => WriteOptions & PartOfCall,
-): Promise<number> {
+): Promise<(number | undefined)[]> {
   const slices = slicesFor(work)
-  let changes = 0
+  const counts: (number | undefined)[] = []
   let isFirst = true
   let number = 0
   for (const slice of slices) {
     if (!isFirst) await host.nextTurn()
     isFirst = false
     try {
-      changes += await host.write(queriesFor(host, work, slice), ofSlice(waitNow(), number++))
+      counts.push(await host.write(queriesFor(host, work, slice), ofSlice(waitNow(), number++)))
     } catch (error) {
       const untried = positionsOf([...slices].flat())
+      const { changes } = resultOf(counts)
       const failure = { failed: positionsOf(slice), untried, total: work.given.length, changes }
       throw new BulkWriteError(failure, { cause: error })
     }
   }
-  return changes
+  return counts
+}
+
+function resultOf(counts: readonly (number | undefined)[]): BulkResult {
+  const changes = counts.reduce<number>((sum, count = 0) => sum + count, 0)
+  return counts.includes(undefined) ? { changes, isRepeated: true } : { changes }
 }
 
 function slicesFor({ rows, order }: BulkWork): Generator<readonly BulkRow[], void> {

@@ -22,7 +22,8 @@ export function rowInserter<Row extends object>(
   const rows = new Repository<AnySchema, string, string>(pool, tableOf(db, table, idempotencyKey ?? ''))
   const onConflict = idempotencyKey === undefined ? 'fail' : 'nothing'
   return async (batch, context) => {
-    const { changes } = await rows.insertMany(batch, { ...context, onConflict, atomic: true })
-    return changes
+    const { changes, isRepeated } = await rows.insertMany(batch, { ...context, onConflict, atomic: true })
+    // The answer of the first try was lost, with the number of rows that were new.
+    return isRepeated ? batch.length : changes
   }
 }

@@ -76,6 +76,27 @@ describe('an idempotencyKey', () => {
     expect(await countNotes(storage)).toBe(5)
   })
 
+  it('C12 of a flush whose answer was lost has no row count as a duplicate', async () => {
+    const storage = await remote.open('http')
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const queue = storage.append({ table: 'note', idempotencyKey: 'id' })
+    const lost: Fault = { kind: 'drop', when: 'after' }
+    await remote.server.faults({ script: [{ fault: lost, matching: 'insert into unbusy_ledger' }] })
+
+    for (let id = 1; id <= 5; id++) queue.push({ id, text: 'a' })
+    await queue.flush()
+    await remote.server.faults()
+    queue.push({ id: 5, text: 'b' })
+    await queue.flush()
+
+    expect(await countNotes(storage)).toBe(5)
+    expect(queue.stats()).toMatchObject({ flushed: 6, duplicates: 1 })
+    const notes = storage.repository('note', { key: 'id' })
+    const write = () => notes.upsertMany([{ id: 6, text: 'c' }], { idempotencyKey: 'k' })
+    expect(await write()).toEqual({ changes: 1 })
+    expect(await write()).toEqual({ changes: 0, isRepeated: true })
+  })
+
   it('has a second call resolve with empty results, until it expires', async () => {
     const storage = await remote.open('http')
     await run(storage.db, 'create table note (id integer primary key, text)')
