@@ -63,7 +63,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
 
   /**
    * Takes a row in, in constant time, without touching the database. Never throws, and rejects only with the reason of
-   * `options.signal`.
+   * `options.signal`, or if an option cannot be used.
    *
    * @param options For the overflow policy `wait`: how long to wait for room.
    */
@@ -125,7 +125,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
       else this.#life.drop(row, 'full')
       return full
     }
-    this.#accept(row)
+    this.#accept(this.#stamped(row))
     return accepted
   }
 
@@ -140,7 +140,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
       if (result === full) this.#rejected++
       return result
     }
-    this.#accept(row)
+    this.#accept(this.#stamped(row))
     return accepted
   }
 
@@ -156,8 +156,8 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
     return keyless
   }
 
-  #accept(row: Row): void {
-    this.#rows.push(this.#stamped(row), this.#life.newest + 1)
+  #accept(stamped: Row): void {
+    this.#rows.push(stamped, this.#life.newest + 1)
     this.#life.tookIn()
   }
 

@@ -112,7 +112,7 @@ async function judge(
     const isUndone = !(error instanceof OutcomeUnknownError)
     if (isUndone && unit.leftBy) unit.error = unit.leftBy.error
     else if (isUndone && units.length === 1) unit.error = error
-    else await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs))
+    else await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs), isUndone ? undefined : error)
   }
 }
 
@@ -129,8 +129,13 @@ function share(units: readonly WriteUnit[], results: readonly StatementResult[])
  * The group is undone, or may be repeated, so this is no second time. What can be sent again when the answer was lost is,
  * until the budget is over.
  */
-async function sendAlone(writer: PatientConnection, unit: WriteUnit, wait: LockWait): Promise<void> {
-  let lost: OutcomeUnknownError | undefined
+async function sendAlone(
+  writer: PatientConnection,
+  unit: WriteUnit,
+  wait: LockWait,
+  answerLost: OutcomeUnknownError | undefined,
+): Promise<void> {
+  let lost = answerLost
   const isPassing = (error: unknown): boolean => {
     if (writer.isBusy(error)) return true
     if (!unit.isRepeatable || !(error instanceof OutcomeUnknownError)) return false

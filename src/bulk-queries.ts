@@ -26,7 +26,7 @@ const chunkSizes: readonly number[] = [256, 32, 1]
 /** SQLITE_MAX_VARIABLE_NUMBER is 32,766 unless compiled otherwise (https://www.sqlite.org/limits.html). */
 const sqliteMaxParameters = 32_766
 
-/** A JSON text has so many characters at most, or fewer where values must be smaller. */
+/** A JSON text is cut at about so many characters; where values must be smaller, before it could be larger than these. */
 const maxJsonWeight = 16 * 1024 * 1024
 const weightOfCell = 8
 /** Bytes of a character, at the most: a control character is `\u0001`. */

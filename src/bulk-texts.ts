@@ -24,13 +24,7 @@ export class BulkTexts {
   readonly #table: BulkTable
   readonly #verbs = new Map<string, VerbTexts>()
 
-  /** @throws {ConfigError} If the table has the name of the given rows: nobody could tell them apart. */
   constructor(table: BulkTable) {
-    if (table.name.toLowerCase() === 'excluded') {
-      throw new ConfigError(
-        `Cannot write rows to ${table.name} as SQLite calls the given rows so: rename the table`,
-      )
-    }
     this.#table = table
   }
 
@@ -49,6 +43,11 @@ export class BulkTexts {
 
 function textsOf(table: BulkTable, verb: BulkVerb): VerbTexts {
   const { name, key } = table
+  // Nobody could tell the given rows from those that are stored.
+  if ('only' in verb && name.toLowerCase() === 'excluded')
+    throw new ConfigError(
+      `Cannot ${verb.name} rows of ${name} as SQLite calls the given rows so: rename the table`,
+    )
   const textsOfSet = new WeakMap<ColumnSet, Map<number, BulkText>>()
   return {
     columns: new ColumnSets({ table: name, key, required: requiredBy(verb, key) }),

@@ -42,13 +42,19 @@ export class BulkWriter {
       duplicates: duplicatesOf(verb),
       integers: this.#pool.integerBinding,
     })
-    return writeBulk(this.#host, { given: keptFrom(given), rows, textOf, order: orders[verb.name] }, options)
+    return writeBulk(
+      this.#host,
+      { given: keptFrom(given, verb), rows, textOf, order: orders[verb.name] },
+      options,
+    )
   }
 }
 
 /** The first slice is read before the call returns; of the others the caller may change the rows meanwhile, or his array. */
-function keptFrom(given: readonly object[]): readonly object[] {
-  return given.length <= sliceRows ? given : given.map((row, index) => (index < sliceRows ? row : { ...row }))
+function keptFrom(given: readonly object[], { name }: BulkVerb): readonly object[] {
+  // Rows of keys are made for the call.
+  if (given.length <= sliceRows || name === 'delete') return given
+  return given.map((row, index) => (index < sliceRows ? row : { ...row }))
 }
 
 const orders: Readonly<Record<BulkVerb['name'], BulkOrder>> = {

@@ -6,9 +6,9 @@
  * @module
  */
 import type { AsyncContext } from './connector.ts'
-import { FlushTimeoutError, OuterWriteError } from './errors.ts'
+import { FlushTimeoutError } from './errors.ts'
 import { type Clock, checkSignal } from './lock-wait.ts'
-import { enclosingScope, whenIdle } from './transaction-scope.ts'
+import { enclosingScope } from './transaction-scope.ts'
 import { within } from './within.ts'
 
 /** How long a barrier waits. */
@@ -52,8 +52,8 @@ export interface FlushSurroundings {
   readonly owner?: object
 }
 
-const outerFlush =
-  'Cannot flush inside a transaction that waits for the flush: it is written after the transaction, so do not await it in there'
+/** Not an error at once, as an outer write is: nothing is lost by it, and a flush need not write to this storage. */
+const outerFlush = '. A transaction around this call has the writer: do not await a flush in there'
 
 interface Barrier {
   readonly through: number
@@ -105,16 +105,16 @@ export class FlushLoop {
       const leave = (error?: unknown): void => {
         this.#barriers.delete(barrier)
         cancelTimer()
-        cancelOuter?.()
         signal?.removeEventListener('abort', onAbort)
         if (error === undefined) resolve()
         else reject(error)
       }
       const barrier: Barrier = { through, leave }
-      const cancelTimer = this.#clock.schedule(timeoutMs, () => leave(this.#timeout(timeoutMs)))
       const { context, owner } = this.#surroundings
       const scope = owner && enclosingScope(context, owner)
-      const cancelOuter = scope && whenIdle(this.#clock, scope, () => leave(new OuterWriteError(outerFlush)))
+      const cancelTimer = this.#clock.schedule(timeoutMs, () =>
+        leave(this.#timeout(timeoutMs, scope?.isOpen ? outerFlush : '')),
+      )
       const onAbort = (): void => leave(signal?.reason)
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#barriers.add(barrier)
@@ -182,8 +182,11 @@ export class FlushLoop {
     }
   }
 
-  #timeout(timeoutMs: number): FlushTimeoutError {
+  #timeout(timeoutMs: number, why = ''): FlushTimeoutError {
     const { size } = this.#host
-    return new FlushTimeoutError(`Cannot flush within ${timeoutMs} ms: ${size} are not written yet`, size)
+    return new FlushTimeoutError(
+      `Cannot flush within ${timeoutMs} ms: ${size} are not written yet${why}`,
+      size,
+    )
   }
 }

@@ -8,6 +8,7 @@
 import type { PatientConnection } from './connection.ts'
 import type { MaybePromise, Statement, StatementResult } from './connector.ts'
 import type { DirectConnection } from './direct-connection.ts'
+import { OutcomeUnknownError, SqliteError } from './errors.ts'
 import { restartLockWait } from './lock-wait.ts'
 import type { RoutedStatement } from './statement.ts'
 import type { WriteUnit } from './write-unit.ts'
@@ -63,7 +64,7 @@ export async function commitGroup(
   }
   await writer.rollback()
   // Which unit is to blame shows when each runs alone.
-  for (const unit of units) if (!unit.isLostTo(failure)) await runAlone(writer, unit, endedAtMs)
+  for (const unit of units) if (!unit.isLostTo(failure)) await runAlone(writer, unit, endedAtMs, failure)
 }
 
 function runUnit(writer: DirectConnection, unit: WriteUnit): Promise<void> | undefined {
@@ -117,7 +118,12 @@ async function runAtomically(
  * The group is undone, so this is no second time: nothing of it happened yet. All units of it have their budget once
  * more from the same moment on: where readers hold the COMMIT up, they must not wait one after the other.
  */
-async function runAlone(writer: PatientConnection, unit: WriteUnit, endedAtMs: number): Promise<void> {
+async function runAlone(
+  writer: PatientConnection,
+  unit: WriteUnit,
+  endedAtMs: number,
+  failure: unknown,
+): Promise<void> {
   const wait = restartLockWait(unit.wait, endedAtMs)
   unit.results = undefined
   try {
@@ -127,7 +133,9 @@ async function runAlone(writer: PatientConnection, unit: WriteUnit, endedAtMs: n
         ? [await writer.execute(statements[0] as Statement, wait)]
         : await writer.transaction(wait, () => runAtomically(writer.direct, statements))
   } catch (error) {
-    unit.error = error
+    // Whoever is told that nothing ran would do it again.
+    const isLost = failure instanceof OutcomeUnknownError && !(error instanceof SqliteError)
+    unit.error = isLost ? failure : error
   }
 }
 

@@ -21,7 +21,7 @@ const missing = new RegExp(`no such table: (?:main\\.)?${ledgerTable}\\b`)
 const defaultTtlMs = 24 * 60 * 60 * 1_000
 const maxKeyLength = 255
 /** What bulk calls add: the number of the slice. */
-const maxSuffixLength = 10
+const numberOfSlice = /\/\d+$/
 
 /** By the clock of the database: those of its clients may disagree. */
 const nowMs = "cast(unixepoch('now') as integer) * 1000"
@@ -103,7 +103,7 @@ function plain(sql: string, parameters: readonly unknown[] = []): RoutedStatemen
 }
 
 function checkKey(key: string): void {
-  if (typeof key === 'string' && key !== '' && key.length <= maxKeyLength + maxSuffixLength) return
+  if (typeof key === 'string' && key !== '' && key.replace(numberOfSlice, '').length <= maxKeyLength) return
   throw new ConfigError(
     `Cannot write with the idempotencyKey as it must be a string of 1 to ${maxKeyLength} characters`,
   )

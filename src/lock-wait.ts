@@ -79,7 +79,7 @@ export interface LockWait {
 
 /** @throws {ConfigError} If it is none, such as the controller itself: it would be found out half-way through. */
 export function checkSignal(signal: AbortSignal | undefined): void {
-  if (!signal || typeof signal.addEventListener === 'function') return
+  if (signal === undefined || signal === null || typeof signal.throwIfAborted === 'function') return
   throw new ConfigError('Cannot wait as signal must be an AbortSignal, such as controller.signal')
 }
 

@@ -48,7 +48,7 @@ export function checkPragmas(pragmas: Pragmas): Pragmas {
     }
     assertNotOwned(name)
     const isNumber = typeof value === 'number' && Number.isSafeInteger(value)
-    const isWord = typeof value === 'string' && /^[\w-]+$/.test(value)
+    const isWord = typeof value === 'string' && /^(-?\d+|0x[\da-f]+|[a-z_][\w-]*)$/i.test(value)
     if (!isNumber && !isWord) throw badValue(name, value, 'an integer or one word')
     const words = choices[name]
     if (words?.includes(String(value).toLowerCase()) === false) {

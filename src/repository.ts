@@ -189,8 +189,8 @@ function conditionOf<DB, Table extends keyof DB>(
 export function tableOf<DB>(db: Kysely<DB>, name: string, key: string | readonly string[]): BulkTable {
   if (typeof name !== 'string')
     throw new ConfigError(`Cannot write rows to a table as it is of type ${typeof name}`)
-  // An empty name is no column: whoever has no key says so.
-  if (key?.length === undefined || (typeof key !== 'string' && key.length === 0))
+  const columns = typeof key === 'string' ? [key] : key
+  if (!Array.isArray(columns) || columns.length === 0 || columns.some((it) => typeof it !== 'string'))
     throw new ConfigError(`Cannot make a repository of ${name} without a key`)
-  return { db, name, key: typeof key === 'string' ? [key] : key }
+  return { db, name, key: columns }
 }

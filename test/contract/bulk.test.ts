@@ -6,6 +6,7 @@
 import { sql } from 'kysely'
 import {
   BulkWriteError,
+  ConfigError,
   ConstraintError,
   LockTimeoutError,
   type Repository,
@@ -90,6 +91,11 @@ const cases: ContractCase[] = [
       await items.insertMany(numbered(11_000), { idempotencyKey })
 
       expect(await count()).toBe(11_000)
+      const tooLong = await rejection(
+        items.insertMany(numbered(11_000), { idempotencyKey: `${idempotencyKey}k` }),
+      )
+      expect(tooLong.cause).toBeInstanceOf(ConfigError)
+      expect(tooLong).toMatchObject({ changes: 0 })
     },
   },
   {

@@ -77,6 +77,7 @@ const badOptions: readonly BadOption[] = [
     ConfigError,
     'must be one of wal, delete, truncate, persist, memory, off',
   ],
+  [{ pragmas: { cache_size: '64kb' } }, ConfigError, 'its value must be an integer or one word'],
   [{ pragmas: { synchronous: 'ful' } }, ConfigError, 'must be one of off, normal, full, extra, 0, 1, 2, 3'],
   [{ pragmas: { foreign_keys: 2 } }, ConfigError, 'must be one of on, off, true, false, yes, no, 1, 0'],
   [{ pragmas: { busy_timeout: 5 } }, ConfigError, 'waiting happens in JavaScript: use lockTimeoutMs'],
@@ -150,7 +151,8 @@ cases.push({
     const none = {} as never
 
     expect(() => storage.repository('note', none)).toThrow('Cannot make a repository of note without a key')
-    expect(() => storage.repository('note', { key: [] as never })).toThrow(ConfigError)
+    for (const key of [[], [undefined], { length: 1 }, () => 'id'])
+      expect(() => storage.repository('note', { key: key as never })).toThrow(ConfigError)
     expect(() => storage.repository(none, { key: 'id' })).toThrow('it is of type object')
     expect(() => storage.append(none)).toThrow('it is of type undefined')
     expect(() => storage.coalesce({ flush: async () => {} } as never)).toThrow('key must be a function')

@@ -31,16 +31,19 @@ async function openPresence({ open }: CaseContext): Promise<Presence> {
 
 const cases: ContractCase[] = [
   {
-    name: 'C1 a table of the name that SQLite gives to the rows of a statement is refused',
+    name: 'C1 a table of the name that SQLite gives to the rows of a statement is refused where that matters',
     async run({ open }) {
       const storage: Storage<AnyDatabase> = await open()
       await sql`create table excluded (id integer primary key, v integer)`.execute(storage.db)
       const rows = storage.repository('Excluded', { key: 'id' })
 
-      const error = await rejection(rows.upsertMany([{ id: 1, v: 1 }]))
-
-      expect(error).toBeInstanceOf(ConfigError)
-      expect(error.message).toContain('SQLite calls the given rows so')
+      for (const call of [rows.upsertMany([{ id: 1, v: 1 }]), rows.updateMany([{ id: 1, v: 1 }])]) {
+        const error = await rejection(call)
+        expect(error).toBeInstanceOf(ConfigError)
+        expect(error.message).toContain('SQLite calls the given rows so')
+      }
+      expect(await rows.insertMany([{ id: 1, v: 1 }])).toEqual({ changes: 1 })
+      expect(await rows.deleteMany([1])).toEqual({ changes: 1 })
     },
   },
   {

@@ -103,6 +103,23 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect(await countNotes(storage)).toBe(1)
   })
 
+  it('C16 a lost answer is not forgotten, although the lock is busy for the rest of the budget', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const add = (text: string, idempotencyKey: string, lockTimeoutMs: number): Promise<unknown> =>
+      storage.batch([storage.db.insertInto('note').values({ text })], { idempotencyKey, lockTimeoutMs })
+    await add('first', 'first', 5_000)
+    const isBusy = { fault: busy('SQLite error: database is locked'), matching: 'begin', times: 1_000 }
+    await remote.server.faults({ script: [{ fault: drop('after'), matching: 'begin' }, isBusy] })
+
+    await expect(add('a', 'k', 200)).rejects.toBeInstanceOf(OutcomeUnknownError)
+
+    await remote.server.faults()
+    expect(await countNotes(storage)).toBe(2)
+    await add('a', 'k', 5_000)
+    expect(await countNotes(storage)).toBe(2)
+  })
+
   it('C3 a write that is aborted while its group is on its way, and undone for a neighbour, is not sent again', async () => {
     const storage = await remote.open(transport)
     await run(storage.db, 'create table note (id integer primary key, text unique)')
