@@ -12,6 +12,7 @@ export class MachineSockets {
   readonly #machines: PresenceTracker
   readonly #hub: EventHub
   readonly #sockets = new Map<string, number>()
+  #isClosed = false
 
   constructor(machines: PresenceTracker, hub: EventHub) {
     this.#machines = machines
@@ -20,6 +21,7 @@ export class MachineSockets {
 
   /** A socket of a known machine was opened. Answers what to call when it is closed; a second call does nothing. */
   connect(id: string): () => void {
+    if (this.#isClosed) return () => {}
     const others = this.#sockets.get(id) ?? 0
     this.#sockets.set(id, others + 1)
     if (others === 0) this.#tell(id, true)
@@ -32,12 +34,22 @@ export class MachineSockets {
     }
   }
 
+  /**
+   * The server stops, so nobody is connected any more. Said now, as long as it can still be stored: the sockets themselves
+   * are closed a little later.
+   */
+  close(): void {
+    this.#isClosed = true
+    for (const id of this.#sockets.keys()) this.#leave(id)
+  }
+
   #disconnect(id: string): void {
     const others = (this.#sockets.get(id) ?? 1) - 1
-    if (others > 0) {
-      this.#sockets.set(id, others)
-      return
-    }
+    if (others > 0) this.#sockets.set(id, others)
+    else if (!this.#isClosed) this.#leave(id)
+  }
+
+  #leave(id: string): void {
     this.#sockets.delete(id)
     this.#tell(id, false)
     this.#machines.leave(id, Date.now())

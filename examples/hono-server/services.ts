@@ -69,10 +69,11 @@ export class Services {
     return figuresOf(this)
   }
 
-  /** Sends away those who watch, and sweeps no more. The buffers go on: the storage drains them when it closes. */
+  /** Says goodbye for the machines, sends away those who watch, and sweeps no more. The buffers go on: the storage drains them when it closes. */
   stop(): void {
     clearInterval(this.#ticker)
     this.sweeper.stop()
+    this.machineSockets.close()
     this.hub.close()
   }
 }

@@ -9,7 +9,7 @@ import { holdLock } from 'unbusy/testing'
 import { describe, expect, it } from 'vitest'
 import { peerQuery } from '../processes/peer.ts'
 import { type DemoTarget, startDemo, targets, temporaryFolder } from './demo-server.ts'
-import { newSession, untilWaiting } from './route-case.ts'
+import { newSession, untilStored, untilWaiting } from './route-case.ts'
 import { openUpdates, watchEvents } from './watcher.ts'
 
 /** What the buffers do at the end is the same whatever the dialect. */
@@ -66,6 +66,25 @@ describe.concurrent.each(targets)(`demo on $runtime with $dialect, stopped by SI
     await using _lock = await holdLock(path, 20_000)
     await using again = await startDemo(target, path)
     expect((await again.request('/v1/machines/before')).status).toBe(200)
+  })
+})
+
+describe.concurrent.each(targets)(`demo on $runtime with $dialect, machines connected`, (target) => {
+  it('stores on SIGTERM that they are not active any more, and counts it as written', async () => {
+    await using folder = await temporaryFolder()
+    await using demo = await startDemo(target, join(folder.path, 'demo.db'), { PRESENCE_FLUSH_MS: '20' })
+    for (const id of ['one', 'two']) await demo.request('/v1/machines', { id, metadata: '' })
+    await using _one = await openUpdates(demo, '?machineId=one')
+    await using _two = await openUpdates(demo, '?machineId=two')
+    await using _again = await openUpdates(demo, '?machineId=two')
+    const active = 'select active from machine'
+    await untilStored(demo, active, (rows) => rows.every((row) => row.active === 1))
+
+    const { stdout } = await demo.stop()
+    expect(await peerQuery(demo.path, [active])).toEqual([{ active: 0 }, { active: 0 }])
+    expect(stdout).toMatch(
+      /^Drained: written 0 waiting writes, 2 heartbeats, .* 0 heartbeats, 0 usage events; /m,
+    )
   })
 })
 
