@@ -8,8 +8,9 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { UpgradeWebSocket } from 'hono/ws'
-import { PageAccess, refuseOtherSites, requireTokenOrCookie } from './auth.ts'
+import { PageAccess, requireTokenOrCookie } from './auth.ts'
 import { failureResponse } from './failures.ts'
+import { refuseOtherNames, refuseOtherSites } from './other-sites.ts'
 import { healthRoutes, metricsRoutes } from './routes/health.ts'
 import { liveRoutes } from './routes/live.ts'
 import { machineRoutes } from './routes/machines.ts'
@@ -40,6 +41,7 @@ export function createApp({ services, token, upgradeWebSocket, readPage }: AppOp
 
   const access = token === undefined ? undefined : new PageAccess(token)
   app.use(refuseOtherSites)
+  if (token === undefined) app.use(refuseOtherNames)
   app.use('/', bodyAtMost(4_096))
   app.route('/', pageRoutes(access, readPage))
   if (token !== undefined && access !== undefined) app.use(requireTokenOrCookie(token, access))

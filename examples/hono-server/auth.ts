@@ -1,5 +1,5 @@
 /**
- * Who may use the server: those who know the token, if there is one, and no web page of another site.
+ * Who may use the server: those who know the token, if there is one.
  *
  * @module
  */
@@ -7,6 +7,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { bearerAuth } from 'hono/bearer-auth'
 import { getCookie, setCookie } from 'hono/cookie'
 import { timingSafeEqual } from 'hono/utils/buffer'
+import { hasOwnOrigin, isUpgrade } from './other-sites.ts'
 
 const cookieName = 'unbusy_demo_page'
 
@@ -61,31 +62,4 @@ export function requireTokenOrCookie(token: string, access: PageAccess): Middlew
     const mayEnter = isRead && (!isUpgrade(c) || hasOwnOrigin(c))
     return mayEnter && (await access.hasCookie(c)) ? next() : askForToken(c, next)
   }
-}
-
-/**
- * Refuses what another site's page makes a browser send: a server on loopback without a token is within its reach.
- * Browsers set these headers and pages cannot; other clients do not send them.
- */
-export const refuseOtherSites: MiddlewareHandler = async (c, next) => {
-  const site = c.req.header('sec-fetch-site')
-  const isForeign = site === 'cross-site' || site === 'same-site'
-  // Any page may open a WebSocket to anywhere, and over it one can write.
-  if ((isForeign && c.req.method !== 'GET') || (isUpgrade(c) && (isForeign || hasForeignOrigin(c)))) {
-    return c.json({ error: 'forbidden', reason: 'pages of other sites must not write here' }, 403)
-  }
-  return next()
-}
-
-function isUpgrade(c: Context): boolean {
-  return c.req.header('upgrade') !== undefined
-}
-
-function hasForeignOrigin(c: Context): boolean {
-  return c.req.header('origin') !== undefined && !hasOwnOrigin(c)
-}
-
-function hasOwnOrigin(c: Context): boolean {
-  const origin = c.req.header('origin')
-  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === c.req.header('host')
 }

@@ -73,6 +73,7 @@ function tokenOf(env: Env): string | undefined {
   )
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether only this computer reaches it. */
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '::1' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }

@@ -15,7 +15,7 @@ import { parseDatabaseUrl, UnbusyError } from 'unbusy'
 import { configFromEnv } from './config.ts'
 
 /** What the Worker is told of the environment, as it is. */
-const passedOn = /^(API_TOKEN|DATABASE_\w+|SQLITE_\w+|PRESENCE_\w+|SWEEP_\w+|USAGE_\w+)$/
+const passedOn = /^(HOST|API_TOKEN|DATABASE_\w+|SQLITE_\w+|PRESENCE_\w+|SWEEP_\w+|USAGE_\w+)$/
 
 try {
   await serve()

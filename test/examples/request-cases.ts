@@ -35,10 +35,16 @@ export const requestCases: readonly RouteCase[] = [
   {
     name: 'a page of another site is refused, whatever it sends',
     async run({ url }) {
-      const headers = { authorization: 'Bearer test-token', 'sec-fetch-site': 'cross-site' }
-      const status = await statusOf(`${url}/v1/machines`, headers, ['{ "id": "evil", "metadata": "" }'])
+      const send = (headers: Record<string, string>): Promise<number> =>
+        statusOf(`${url}/v1/machines`, { authorization: 'Bearer test-token', ...headers }, [
+          '{ "id": "of-a-page", "metadata": "" }',
+        ])
 
-      expect(status).toBe(403)
+      expect(await send({ 'sec-fetch-site': 'cross-site' })).toBe(403)
+      // As browsers do that do not say where a page is from.
+      expect(await send({ origin: 'http://evil.example', 'content-type': 'text/plain' })).toBe(403)
+      expect(await send({ origin: 'null', 'content-type': 'text/plain' })).toBe(403)
+      expect(await send({ origin: url, 'sec-fetch-site': 'same-origin' })).toBe(200)
     },
   },
   {

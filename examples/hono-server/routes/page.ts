@@ -36,7 +36,8 @@ const headers = {
   'cache-control': 'no-cache',
   // What a machine calls itself is shown as text; even if it were not, nothing from elsewhere would run.
   'content-security-policy': "default-src 'self'; frame-ancestors 'none'; form-action 'self'",
-  'referrer-policy': 'no-referrer',
+  // Not `no-referrer`: with that, browsers would not say that the form is of this server, but `Origin: null`.
+  'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
 }
 
