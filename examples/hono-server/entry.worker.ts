@@ -50,8 +50,19 @@ export class Demo {
       this.#app = undefined
       throw error
     })
-    return (await this.#app).fetch(request, this.#env)
+    const response = await (await this.#app).fetch(request, this.#env)
+    return endsWith(request.signal, response)
   }
+}
+
+/**
+ * Workerd does not cancel the stream of a client that went away: without this, it would watch for ever. It needs the flag
+ * `enable_request_signal`.
+ */
+function endsWith(signal: AbortSignal, response: Response): Response {
+  const isStream = response.headers.get('content-type') === 'text/event-stream'
+  if (!isStream || response.body === null) return response
+  return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response)
 }
 
 async function startApp(env: Env): Promise<App> {

@@ -1,7 +1,7 @@
 /**
  * `npm run start:workerd`: bundles `entry.worker.ts` and serves it with workerd, by way of miniflare, which brings the
- * local D1. On Cloudflare itself the same entry runs with a Durable Object `DEMO`, a D1 database `DB` and the page's files
- * as the JSON variable `PAGE`.
+ * local D1. On Cloudflare itself the same entry runs with a Durable Object `DEMO`, a D1 database `DB`, the page's files
+ * as the JSON variable `PAGE`, and the same compatibility flag.
  *
  * @module
  */
@@ -32,6 +32,8 @@ async function serve(): Promise<void> {
     port,
     modules: [{ type: 'ESModule', path: 'worker.js', contents: bundle() }],
     compatibilityDate: '2026-07-01',
+    // Or nobody hears of it when a client of an event stream goes away.
+    compatibilityFlags: ['enable_request_signal'],
     d1Databases: ['DB'],
     d1Persist: D1_FOLDER,
     durableObjects: { DEMO: 'Demo' },

@@ -6,7 +6,7 @@
 import { holdLock } from 'unbusy/testing'
 import { expect } from 'vitest'
 import { peerQuery } from '../processes/peer.ts'
-import { demoToken } from './demo-server.ts'
+import { type Demo, demoToken } from './demo-server.ts'
 import {
   afterThisMillisecond,
   brief,
@@ -19,6 +19,10 @@ import {
 import { openUpdates, watchEvents } from './watcher.ts'
 
 const minute = 60_000
+
+async function watching(demo: Demo): Promise<number> {
+  return Number(/^demo_event_clients (\d+)$/m.exec((await demo.request('/metrics')).body)?.[1])
+}
 
 export const liveCases: readonly RouteCase[] = [
   {
@@ -161,17 +165,30 @@ export const liveCases: readonly RouteCase[] = [
     },
   },
   {
+    name: 'who hangs up on GET /v1/events or GET /v1/updates does not watch any more',
+    async run(demo) {
+      // Of the cases before, who hung up just now.
+      await expect.poll(() => watching(demo), { timeout: 10_000 }).toBe(0)
+      {
+        await using _first = await watchEvents(demo)
+        await using _second = await watchEvents(demo)
+        await using _socket = await openUpdates(demo)
+        expect(await watching(demo)).toBe(3)
+      }
+
+      await expect.poll(() => watching(demo), { timeout: 10_000 }).toBe(0)
+    },
+  },
+  {
     name: 'HEAD /v1/events is answered, and nobody watches for it',
     async run(demo) {
-      const watching = async (): Promise<number> =>
-        Number(/^demo_event_clients (\d+)$/m.exec((await demo.request('/metrics')).body)?.[1])
-      const before = await watching()
+      const before = await watching(demo)
       for (let count = 0; count < 5; count++) {
         const { status, headers } = await demo.request('/v1/events', undefined, 'HEAD')
         expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream'])
       }
 
-      expect(await watching()).toBeLessThanOrEqual(before)
+      expect(await watching(demo)).toBeLessThanOrEqual(before)
     },
   },
   {
