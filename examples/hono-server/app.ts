@@ -34,7 +34,10 @@ export interface AppOptions {
 /** Makes the app. */
 export function createApp({ services, token, upgradeWebSocket, readPage }: AppOptions): Hono {
   const app = new Hono()
-  app.onError((error, c) => failureResponse(error, c))
+  app.onError((error, c) => {
+    services.lostFiles.notice(error)
+    return failureResponse(error, c)
+  })
   app.notFound((c) => notFound(c, 'Not found'))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: otherMethods }))
   app.route('/', healthRoutes(services))

@@ -8,6 +8,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import {
   ConstraintError,
+  FileReplacedError,
   LockTimeoutError,
   OutcomeUnknownError,
   QueueFullError,
@@ -26,6 +27,12 @@ export function failureResponse(error: unknown, c: Context): Response {
     return tryAgain(c, 'overloaded', 'too many writes are waiting; nothing was stored')
   if (error instanceof StorageClosedError)
     return tryAgain(c, 'closing', 'the server is stopping; nothing was stored')
+  if (error instanceof FileReplacedError)
+    return tryAgain(
+      c,
+      'unavailable',
+      'the database was deleted or replaced; the server has to be started anew',
+    )
   // Of a libSQL server only. Every write here can be sent again: by id, tag, key or compare-and-set it is applied once.
   if (error instanceof OutcomeUnknownError)
     return tryAgain(c, 'outcome-unknown', 'the answer of the database was lost; send it again')

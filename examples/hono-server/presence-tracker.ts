@@ -15,6 +15,8 @@ export interface TrackerOptions extends DirectoryOptions {
   readonly flushIntervalMs?: number
   /** How long one flush may wait for the lock, in milliseconds: short, as the next heartbeat comes soon. @default {2_000} */
   readonly lockTimeoutMs?: number
+  /** Told of each flush that failed. */
+  readonly onError?: (error: unknown) => void
 }
 
 /** One became active or inactive, or still is active. `activeAt` is in ms since the epoch. */
@@ -49,6 +51,7 @@ export class PresenceTracker {
       maxPending: 10_000,
       lane: 'background',
       lockTimeoutMs: options.lockTimeoutMs ?? 2_000,
+      ...(options.onError !== undefined && { onError: options.onError }),
       onDrop: ({ value, reason, error }) => {
         if (reason === 'poison')
           console.error(`The presence of ${rows.table} ${value.id} was refused:`, error)

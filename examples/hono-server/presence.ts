@@ -14,6 +14,7 @@ import {
   type TimelyHeartbeat,
   timelyHeartbeats,
 } from './heartbeats.ts'
+import type { LostFiles } from './lost-files.ts'
 import { PresenceTracker, type TrackerOptions } from './presence-tracker.ts'
 import { PresenceRepository } from './repositories/presence.ts'
 import type { SessionEnd, SessionRepository } from './repositories/sessions.ts'
@@ -21,10 +22,11 @@ import type { Database, MachineRow, SessionRow } from './schema.ts'
 import { sessionView } from './views.ts'
 
 /** What presence works with. */
-export interface PresenceOptions extends TrackerOptions {
+export interface PresenceOptions extends Omit<TrackerOptions, 'onError'> {
   readonly storage: Storage<Database>
   readonly sessions: SessionRepository
   readonly hub: EventHub
+  readonly lostFiles: LostFiles
 }
 
 /** Takes in heartbeats, and knows who is there. */
@@ -33,10 +35,13 @@ export class Presence {
   readonly machines: PresenceTracker
   readonly #repository: SessionRepository
   readonly #hub: EventHub
+  readonly #lostFiles: LostFiles
 
-  constructor({ storage, sessions, hub, ...options }: PresenceOptions) {
+  constructor({ storage, sessions, hub, lostFiles, ...settings }: PresenceOptions) {
+    const options: TrackerOptions = { ...settings, onError: (error) => lostFiles.notice(error) }
     this.#repository = sessions
     this.#hub = hub
+    this.#lostFiles = lostFiles
     this.sessions = new PresenceTracker(storage, new PresenceRepository(storage, 'session'), {
       ...options,
       onActivity: (activity) => hub.publish({ event: 'ephemeral', data: { type: 'activity', ...activity } }),
@@ -67,8 +72,10 @@ export class Presence {
    *
    * @throws {LockTimeoutError} If an end could not be stored in time; who is alive was taken in.
    * @throws {StorageClosedError} If the server is stopping.
+   * @throws {FileReplacedError} If nothing could be stored any more.
    */
   async record(heartbeats: readonly Heartbeat[], nowMs: number): Promise<PresenceReport> {
+    this.#lostFiles.assertNone()
     const timely = timelyHeartbeats(heartbeats, nowMs)
     const reasons = new Map<number, HeartbeatDropReason>(heartbeats.map((_, index) => [index, 'too-old']))
     for (const { index } of timely) reasons.delete(index)

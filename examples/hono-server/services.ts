@@ -6,6 +6,7 @@
 import type { Storage } from 'unbusy'
 import { EventHub } from './event-hub.ts'
 import { type Figures, figuresOf } from './figures.ts'
+import { LostFiles } from './lost-files.ts'
 import { MachineSockets } from './machine-sockets.ts'
 import { Presence } from './presence.ts'
 import { MachineRepository } from './repositories/machines.ts'
@@ -32,6 +33,7 @@ export class Services {
   /** How long a registration may wait for the lock, in milliseconds. */
   readonly registrationMs: number
   readonly hub: EventHub
+  readonly lostFiles: LostFiles
   readonly machines: MachineRepository
   readonly sessions: SessionRepository
   readonly usage: UsageRepository
@@ -44,13 +46,18 @@ export class Services {
     this.storage = storage
     this.registrationMs = options.registrationMs ?? 8_000
     this.hub = new EventHub()
+    this.lostFiles = new LostFiles()
     this.machines = new MachineRepository(storage)
     this.sessions = new SessionRepository(storage)
-    this.usage = new UsageRepository(storage, options.usageCapacity ?? 10_000)
+    this.usage = new UsageRepository(storage, {
+      capacity: options.usageCapacity ?? 10_000,
+      lostFiles: this.lostFiles,
+    })
     this.presence = new Presence({
       storage,
       sessions: this.sessions,
       hub: this.hub,
+      lostFiles: this.lostFiles,
       flushIntervalMs: options.presenceFlushMs ?? 1_000,
       lockTimeoutMs: options.presenceMs ?? 2_000,
     })

@@ -8,6 +8,7 @@ import { openStorage } from 'unbusy/auto'
 import { testClock } from 'unbusy/testing'
 import { expect, it } from 'vitest'
 import { EventHub } from '../../examples/hono-server/event-hub.ts'
+import { LostFiles } from '../../examples/hono-server/lost-files.ts'
 import { migrate } from '../../examples/hono-server/migrations.ts'
 import { Presence } from '../../examples/hono-server/presence.ts'
 import { SessionRepository } from '../../examples/hono-server/repositories/sessions.ts'
@@ -25,7 +26,13 @@ async function openDemoParts() {
   const sessions = new SessionRepository(storage)
   const hub = new EventHub()
   // So long that nothing is flushed unless the test says so.
-  const presence = new Presence({ storage, sessions, hub, flushIntervalMs: 600_000 })
+  const presence = new Presence({
+    storage,
+    sessions,
+    hub,
+    lostFiles: new LostFiles(),
+    flushIntervalMs: 600_000,
+  })
   const clock = testClock()
   const sweeper = new Sweeper({
     trackers: [presence.sessions, presence.machines],

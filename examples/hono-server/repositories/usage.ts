@@ -6,6 +6,7 @@
  */
 import { type Insertable, sql } from 'kysely'
 import type { AppendQueue, PushResult, Storage } from 'unbusy'
+import type { LostFiles } from '../lost-files.ts'
 import type { Database, UsageReportRow } from '../schema.ts'
 
 /** Numbers by name, `total` among them. */
@@ -52,12 +53,17 @@ type UsageEventRow = Insertable<Database['usage_event']>
 /** The tables of usage. */
 export class UsageRepository {
   readonly #storage: Storage<Database>
+  readonly #lostFiles: LostFiles
   /** Events that are not stored yet. */
   readonly events: AppendQueue<UsageEventRow>
 
-  /** @param capacity Events that may wait at most; one more is refused. */
-  constructor(storage: Storage<Database>, capacity: number) {
+  /** @param options `capacity`: events that may wait at most; one more is refused. */
+  constructor(
+    storage: Storage<Database>,
+    { capacity, lostFiles }: { readonly capacity: number; readonly lostFiles: LostFiles },
+  ) {
     this.#storage = storage
+    this.#lostFiles = lostFiles
     this.events = storage.append({
       table: 'usage_event',
       idempotencyKey: 'external_key',
@@ -65,14 +71,20 @@ export class UsageRepository {
       capacity,
       overflow: 'drop-newest',
       lane: 'background',
+      onError: (error) => lostFiles.notice(error),
       onDrop: ({ value, reason, error }) => {
         if (reason === 'poison') console.error(`Usage event ${value.external_key} was refused:`, error)
       },
     })
   }
 
-  /** Takes an event in, without touching the database. A time in the future counts as now. */
+  /**
+   * Takes an event in, without touching the database. A time in the future counts as now.
+   *
+   * @throws {FileReplacedError} If it could never be stored.
+   */
   addEvent({ externalKey, sessionId, tokens, cost, time }: UsageEvent, nowMs: number): PushResult {
+    this.#lostFiles.assertNone()
     return this.events.push({
       external_key: externalKey,
       session_id: sessionId,

@@ -8,7 +8,7 @@ import { metricsText, metricsType } from '../metrics.ts'
 import type { Services } from '../services.ts'
 
 /** `GET /healthz` touches no database, `GET /readyz` asks it. */
-export function healthRoutes({ storage }: Services): Hono {
+export function healthRoutes({ storage, lostFiles }: Services): Hono {
   const app = new Hono()
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
@@ -20,6 +20,7 @@ export function healthRoutes({ storage }: Services): Hono {
         .execute({ signal: AbortSignal.timeout(2_000) })
       return c.json({ status: 'ready', queuedWrites: storage.stats().queuedWrites })
     } catch (error) {
+      lostFiles.notice(error)
       console.error('GET /readyz failed:', error)
       return c.json({ status: 'unavailable' }, 503)
     }

@@ -7,7 +7,7 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { UpgradeWebSocket, WSContext } from 'hono/ws'
-import { LockTimeoutError, OutcomeUnknownError } from 'unbusy'
+import { FileReplacedError, LockTimeoutError, OutcomeUnknownError } from 'unbusy'
 import type { SentEvent, Subscription } from '../event-hub.ts'
 import * as inputs from '../inputs.ts'
 import type { Services } from '../services.ts'
@@ -26,7 +26,7 @@ const bufferPollMs = 50
 
 /** `POST /v1/presence`, `GET /v1/events` and `GET /v1/updates`. */
 export function liveRoutes(
-  { presence, hub, machineSockets }: Services,
+  { presence, hub, lostFiles, machineSockets }: Services,
   upgradeWebSocket: UpgradeWebSocket,
 ): Hono {
   const app = new Hono()
@@ -67,6 +67,7 @@ export function liveRoutes(
           const heartbeat = jsonOf(String(data), inputs.heartbeat, 'the message')
           await presence.record([heartbeat], Date.now())
         } catch (error) {
+          lostFiles.notice(error)
           sendTo(socket, { event: 'error', json: JSON.stringify(failureOf(error)) })
         }
       },
@@ -130,6 +131,8 @@ function failureOf(error: unknown): { readonly error: string; readonly reason?: 
     return { error: 'busy', reason: 'the database stayed locked; the end was not stored: send it again' }
   if (error instanceof OutcomeUnknownError)
     return { error: 'outcome-unknown', reason: 'the answer of the database was lost; send the end again' }
+  if (error instanceof FileReplacedError)
+    return { error: 'unavailable', reason: 'the database was deleted or replaced; nothing is stored' }
   console.error('A heartbeat failed:', error)
   return { error: 'internal' }
 }
