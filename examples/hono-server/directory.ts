@@ -12,7 +12,6 @@ export interface Sighting {
   readonly time: number
   /** Absent: as before. */
   readonly thinking?: boolean | null | undefined
-  readonly mode?: string | null | undefined
 }
 
 /** What is remembered of one that is known. */
@@ -23,7 +22,6 @@ export interface DirectoryEntry {
   /** Whether that was its goodbye. */
   readonly hasLeft: boolean
   readonly thinking: boolean
-  readonly mode: string | undefined
 }
 
 /** How much a directory remembers. */
@@ -85,14 +83,13 @@ export class Directory {
   }
 
   /** A sign of life was taken in that is news. Not every one tells everything: what it does not say is as it was. */
-  see({ id, time, thinking, mode }: Sighting): DirectoryEntry {
+  see({ id, time, thinking }: Sighting): DirectoryEntry {
     const entry = this.#entries.get(id) ?? unseen
     const seen = {
       ...entry,
       seenAtMs: time,
       hasLeft: false,
       thinking: thinking ?? entry.thinking,
-      mode: mode ?? entry.mode,
     }
     this.#put(id, seen)
     return seen
@@ -129,7 +126,6 @@ const unseen: DirectoryEntry = {
   seenAtMs: undefined,
   hasLeft: false,
   thinking: false,
-  mode: undefined,
 }
 
 function forgetFirst(map: Map<string, unknown>, capacity: number): void {

@@ -5,6 +5,7 @@
  */
 import { upgradeWebSocket, websocket } from 'hono/bun'
 import { runServer } from './server.ts'
+import { maxMessageBytes } from './socket-messages.ts'
 
 await runServer({
   runtime: `Bun ${Bun.version}`,
@@ -12,7 +13,7 @@ await runServer({
   listen({ fetch, hostname, port }) {
     const server = Bun.serve({
       fetch: (request, server) => fetch(request, { server }),
-      websocket: { ...websocket, maxPayloadLength: 65_536 },
+      websocket: { ...websocket, maxPayloadLength: maxMessageBytes },
       hostname,
       port,
       // A request may wait for the lock for most of the 10 s after which Bun, by default, drops a silent connection.

@@ -10,6 +10,7 @@ import process from 'node:process'
 import { createAdaptorServer, upgradeWebSocket } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import { runServer } from './server.ts'
+import { maxMessageBytes } from './socket-messages.ts'
 
 /** What the adapter takes; under `exactOptionalPropertyTypes` the types of `ws` do not fit, the objects do. */
 type SocketServer = NonNullable<Parameters<typeof createAdaptorServer>[0]['websocket']>['server']
@@ -18,7 +19,7 @@ await runServer({
   runtime: `Node ${process.versions.node}`,
   upgradeWebSocket,
   async listen({ fetch, hostname, port }) {
-    const sockets = new WebSocketServer({ noServer: true, maxPayload: 65_536 })
+    const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes })
     const server = createAdaptorServer({
       async fetch(request, env) {
         const response = await fetch(request, env)

@@ -11,6 +11,7 @@ export type Heartbeat =
       readonly sid: string
       readonly time: number
       readonly thinking?: boolean | null | undefined
+      /** Not kept. */
       readonly mode?: string | null | undefined
     }
   | { readonly type: 'session-end'; readonly sid: string; readonly time: number }
@@ -35,7 +36,6 @@ export interface TimelyHeartbeat {
   readonly isEnd: boolean
   readonly time: number
   readonly thinking?: boolean | null | undefined
-  readonly mode?: string | null | undefined
 }
 
 /** A heartbeat older than this says nothing about now. */
@@ -52,5 +52,5 @@ function subjectOf(heartbeat: Heartbeat): Omit<TimelyHeartbeat, 'index' | 'time'
   if (heartbeat.type === 'machine-alive') return { of: 'machine', id: heartbeat.machineId, isEnd: false }
   const session = { of: 'session', id: heartbeat.sid } as const
   if (heartbeat.type === 'session-end') return { ...session, isEnd: true }
-  return { ...session, isEnd: false, thinking: heartbeat.thinking, mode: heartbeat.mode }
+  return { ...session, isEnd: false, thinking: heartbeat.thinking }
 }

@@ -19,12 +19,10 @@ const text = v.pipe(
   v.check((value) => !value.includes('\0'), 'must not hold U+0000'),
 )
 
+const noLongerThanName = v.maxLength<string, 200, string>(200, 'must not have more than 200 characters')
+
 /** Text that names something. */
-const name = v.pipe(
-  text,
-  v.minLength(1, 'must not be empty'),
-  v.maxLength(200, 'must not have more than 200 characters'),
-)
+const name = v.pipe(text, v.minLength(1, 'must not be empty'), noLongerThanName)
 
 const time = v.pipe(
   v.number(),
@@ -64,14 +62,14 @@ export const newSessionBody: Schema<NewSession> = v.object({
 /** The body of `POST /v1/sessions/:id/end`. */
 export const sessionEndBody: Schema<{ readonly time: number }> = v.object({ time })
 
-/** A heartbeat. `thinking` and `mode` are for those who watch; no column holds them. */
+/** A heartbeat. `thinking` is for those who watch; no column holds it. `mode` is accepted, as clients send it, and not kept. */
 export const heartbeat: Schema<Heartbeat> = v.variant('type', [
   v.object({
     type: v.literal('session-alive'),
     sid: name,
     time,
     thinking: v.nullish(v.boolean()),
-    mode: v.nullish(text),
+    mode: v.nullish(v.pipe(text, noLongerThanName)),
   }),
   v.object({ type: v.literal('session-end'), sid: name, time }),
   v.object({ type: v.literal('machine-alive'), machineId: name, time }),

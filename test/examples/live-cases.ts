@@ -165,6 +165,24 @@ export const liveCases: readonly RouteCase[] = [
     },
   },
   {
+    name: 'a message to GET /v1/updates may have 65,536 bytes, whatever the characters; a larger one ends it with 1009',
+    async run(demo) {
+      const closeCode = async (message: string): Promise<number> => {
+        await using socket = await openUpdates(demo)
+        socket.send(message)
+        await socket.watcher.ended()
+        return socket.closeCode() ?? 0
+      }
+      await using socket = await openUpdates(demo)
+      socket.send('"'.padEnd(65_536, 'x'))
+      await socket.watcher.first(({ event }) => event === 'error')
+
+      expect(await closeCode('x'.repeat(65_537))).toBe(1009)
+      expect(await closeCode('ä'.repeat(32_769))).toBe(1009)
+      expect(await closeCode('x'.repeat(900_000))).toBe(1009)
+    },
+  },
+  {
     name: 'who hangs up on GET /v1/events or GET /v1/updates does not watch any more',
     async run(demo) {
       // Of the cases before, who hung up just now.

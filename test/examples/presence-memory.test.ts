@@ -32,10 +32,10 @@ describe('Directory', () => {
   it('keeps what a heartbeat does not say, takes only what is news, and stays closed', () => {
     const directory = new Directory()
     directory.learn('a', false)
-    directory.see({ id: 'a', time: 5, thinking: true, mode: 'remote' })
+    directory.see({ id: 'a', time: 5, thinking: true })
     directory.see({ id: 'a', time: 6 })
 
-    expect(directory.get('a')).toMatchObject({ seenAtMs: 6, thinking: true, mode: 'remote' })
+    expect(directory.get('a')).toMatchObject({ seenAtMs: 6, thinking: true })
     expect([directory.isNews('a', 6), directory.isNews('a', 7)]).toEqual([false, true])
     directory.learn('a', true)
     directory.learn('a', false)

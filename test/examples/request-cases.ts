@@ -123,6 +123,11 @@ export const requestCases: readonly RouteCase[] = [
           { heartbeats: [{ ...beat, type: 'x' }] },
           /^heartbeats\.0\.type must be "session-alive"/,
         ],
+        [
+          '/v1/presence',
+          { heartbeats: [{ type: 'session-alive', sid: 's', time: 1, mode: 'x'.repeat(201) }] },
+          'heartbeats.0.mode must not have more than 200 characters',
+        ],
         ['/v2/usage-reports', { ...usage, tokens: {} }, 'tokens.total is missing'],
         ['/v2/usage-reports', { ...usage, cost: { total: 1, input: '1' } }, /^cost\.input must be number/],
         ['/v2/usage-reports', { ...usage, cost: { total: -1 } }, 'cost.total must not be negative'],

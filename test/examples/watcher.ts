@@ -93,20 +93,31 @@ async function readEvents(body: ReadableStream<Uint8Array>, watcher: Watcher): P
   watcher.end()
 }
 
+/** A WebSocket that is open, or was. */
+export interface UpdatesSocket extends AsyncDisposable {
+  readonly watcher: Watcher
+  /** A text as it is, anything else as JSON. */
+  send(message: unknown): void
+  /** Why it was closed, once it is. */
+  closeCode(): number | undefined
+}
+
 /** Opens `GET /v1/updates`, as a machine does or as nobody. `send` sends a heartbeat. */
-export async function openUpdates(
-  demo: Demo,
-  query = '',
-): Promise<{ readonly watcher: Watcher; send(message: unknown): void } & AsyncDisposable> {
+export async function openUpdates(demo: Demo, query = ''): Promise<UpdatesSocket> {
   const socket = new WebSocket(`${demo.url.replace('http', 'ws')}/v1/updates${query}`, {
     headers: { authorization: `Bearer ${demoToken}` },
   })
   const watcher = new Watcher(() => socket.close())
   socket.on('message', (data) => watcher.add(JSON.parse(String(data))))
-  socket.on('close', () => watcher.end())
+  let closeCode: number | undefined
+  socket.on('close', (code) => {
+    closeCode = code
+    watcher.end()
+  })
   await once(socket, 'open')
   return {
     watcher,
+    closeCode: () => closeCode,
     send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
     [Symbol.asyncDispose]: () => watcher[Symbol.asyncDispose](),
   }

@@ -11,14 +11,9 @@ import { FileReplacedError, LockTimeoutError, OutcomeUnknownError } from 'unbusy
 import type { SentEvent, Subscription } from '../event-hub.ts'
 import * as inputs from '../inputs.ts'
 import type { Services } from '../services.ts'
+import { bufferedBytesOf, closeAsTooLarge, isTooLarge, sendTo } from '../socket-messages.ts'
 import { bodyOf, InvalidParamsError, jsonOf, queryOf } from '../validation.ts'
 import { notFound } from './not-found.ts'
-
-/** A WebSocket of any runtime; how much of what was sent has not left yet is asked in one of two ways. */
-type RawSocket = { readonly readyState: number } & (
-  | { readonly bufferedAmount: number }
-  | { getBufferedAmount(): number }
-)
 
 /** While more than this waits in the socket, in bytes, nothing more is sent: the backlog is the hub's to bound. */
 const maxBufferedBytes = 1024 * 1024
@@ -63,6 +58,7 @@ export function liveRoutes(
         if (machineId !== undefined) disconnect = machineSockets.connect(machineId)
       },
       onMessage: async ({ data }, socket) => {
+        if (isTooLarge(data)) return closeAsTooLarge(socket)
         try {
           const heartbeat = jsonOf(String(data), inputs.heartbeat, 'the message')
           await presence.record([heartbeat], Date.now())
@@ -104,21 +100,6 @@ async function sendAll(subscription: Subscription, socket: WSContext): Promise<v
       await new Promise((resolve) => setTimeout(resolve, bufferPollMs))
   }
   socket.close(1001, 'start again')
-}
-
-function sendTo(socket: WSContext, { event, json }: { readonly event: string; readonly json: string }): void {
-  // Of a socket that is closing nobody reads.
-  if (isOpen(socket)) socket.send(`{"event":"${event}","data":${json}}`)
-}
-
-/** Asked of the runtime's own socket: Hono's may tell what was when it was made. */
-function isOpen({ raw }: WSContext): boolean {
-  return (raw as RawSocket).readyState === WebSocket.OPEN
-}
-
-function bufferedBytesOf({ raw }: WSContext): number {
-  const socket = raw as RawSocket
-  return 'getBufferedAmount' in socket ? socket.getBufferedAmount() : socket.bufferedAmount
 }
 
 function sseText({ event, json }: SentEvent): string {
