@@ -24,6 +24,8 @@ const noLongerThanName = v.maxLength<string, 200, string>(200, 'must not have mo
 /** Text that names something. */
 const name = v.pipe(text, v.minLength(1, 'must not be empty'), noLongerThanName)
 
+const badName = 'must have names of 1 to 200 characters only, without U+0000 and half surrogate pairs'
+
 const time = v.pipe(
   v.number(),
   v.safeInteger('must be a whole number of milliseconds since the epoch'),
@@ -42,7 +44,13 @@ const amount = v.pipe(
   v.minValue(0, 'must not be negative'),
   v.maxValue(Number.MAX_SAFE_INTEGER, 'must not be beyond 2^53'),
 )
-const amounts = v.objectWithRest({ total: amount }, amount)
+
+/** Numbers by name. A name is kept like any other text: what one driver would cut off or refuse is refused here. */
+const amounts = v.pipe(
+  v.objectWithRest({ total: amount }, amount),
+  v.maxEntries(100, 'must not have more than 100 names'),
+  v.check((value) => Object.keys(value).every((key) => v.is(name, key)), badName),
+)
 
 /** The body of `POST /v1/machines`. */
 export const registrationBody: Schema<Registration> = v.object({

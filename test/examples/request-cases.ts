@@ -100,7 +100,11 @@ export const requestCases: readonly RouteCase[] = [
     name: 'input that does not fit gets 400 with a reason that names the field',
     async run(demo) {
       const beat = { type: 'machine-alive', machineId: 'm', time: 1 }
+      const badName = (field: string): string =>
+        `${field} must have names of 1 to 200 characters only, without U+0000 and half surrogate pairs`
+      const many = Object.fromEntries(Array.from({ length: 101 }, (_, n) => [n === 0 ? 'total' : `n${n}`, 1]))
       const usage = { key: 'k', sessionId: 's', tokens: { total: 1 }, cost: { total: 1 } }
+      const event = { ...usage, externalKey: 'e' }
       const wrong: readonly [route: string, body: unknown, reason: string | RegExp][] = [
         ['/v1/machines', {}, 'id is missing'],
         ['/v1/machines', { id: '', metadata: '' }, 'id must not be empty'],
@@ -131,6 +135,11 @@ export const requestCases: readonly RouteCase[] = [
         ['/v2/usage-reports', { ...usage, tokens: {} }, 'tokens.total is missing'],
         ['/v2/usage-reports', { ...usage, cost: { total: 1, input: '1' } }, /^cost\.input must be number/],
         ['/v2/usage-reports', { ...usage, cost: { total: -1 } }, 'cost.total must not be negative'],
+        ['/v2/usage-reports', { ...usage, tokens: { total: 1, 'a\0b': 1 } }, badName('tokens')],
+        ['/v2/usage-reports', { ...usage, cost: { total: 1, '\ud800': 1 } }, badName('cost')],
+        ['/v2/usage-events', { ...event, tokens: { total: 1, '': 1 } }, badName('tokens')],
+        ['/v2/usage-events', { ...event, cost: { total: 1, ['x'.repeat(201)]: 1 } }, badName('cost')],
+        ['/v2/usage-events', { ...event, cost: many }, 'cost must not have more than 100 names'],
         ['/v1/usage/query', { groupBy: 'week' }, 'groupBy must be "hour" | "day": it is another text'],
         ['/v1/usage/query', { startTime: Date.now() }, 'startTime must be in seconds, not in milliseconds'],
         ['/v2/sessions?limit=0', undefined, 'limit must be a whole number from 1 to 200'],
