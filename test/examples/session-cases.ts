@@ -42,6 +42,20 @@ export const sessionCases: readonly RouteCase[] = [
     },
   },
   {
+    name: 'a session does not end before it began, by whatever clock it is ended',
+    async run(demo) {
+      const [one, other] = [await newSession(demo), await newSession(demo)]
+      const { session } = (await demo.request(`/v1/sessions/${one}/end`, { time: 1 })).body
+      await afterThisMillisecond()
+      const heartbeats = [{ type: 'session-end', sid: other, time: Date.now() - 60_000 }]
+      await demo.request('/v1/presence', { heartbeats })
+      const ended = (await demo.request(`/v2/sessions/${other}`)).body.session
+
+      expect(session.endedAt).toBe(session.createdAt)
+      expect(ended.endedAt).toBe(ended.createdAt)
+    },
+  },
+  {
     name: 'GET /v1/sessions lists, the last changed one first',
     async run(demo) {
       const ids = [await newSession(demo), await newSession(demo)]

@@ -39,7 +39,8 @@ export class SessionRepository {
         .updateTable('session')
         .set(({ eb, fn }) => ({
           active: 0,
-          ended_at: end.endedAtMs,
+          // By the sender's clock, which may be behind: nothing ends before it began.
+          ended_at: fn<number>('max', ['created_at', eb.val(end.endedAtMs)]),
           last_active_at: fn<number>('max', ['last_active_at', eb.val(end.lastActiveAtMs)]),
           seq: eb('seq', '+', 1),
           updated_at: end.nowMs,
