@@ -24,6 +24,12 @@ const noLongerThanName = v.maxLength<string, 200, string>(200, 'must not have mo
 /** Text that names something. */
 const name = v.pipe(text, v.minLength(1, 'must not be empty'), noLongerThanName)
 
+/** A name that can stand in a path: these two mean the folder there, and its parent. */
+const id = v.pipe(
+  name,
+  v.check((value) => value !== '.' && value !== '..', 'must not be . or .., which no path can name'),
+)
+
 const badName = 'must have names of 1 to 200 characters only, without U+0000 and half surrogate pairs'
 
 const time = v.pipe(
@@ -54,7 +60,7 @@ const amounts = v.pipe(
 
 /** The body of `POST /v1/machines`. */
 export const registrationBody: Schema<Registration> = v.object({
-  id: name,
+  id,
   metadata: text,
   daemonState: v.nullish(text),
   dataEncryptionKey: v.nullish(text),

@@ -111,6 +111,8 @@ export const requestCases: readonly RouteCase[] = [
         ['/v1/machines', { id: 'x'.repeat(201), metadata: '' }, 'id must not have more than 200 characters'],
         ['/v1/machines', { id: 'a\0b', metadata: '' }, 'id must not hold U+0000'],
         ['/v1/machines', { id: 'a', metadata: '\ud800' }, 'metadata must not hold half a surrogate pair'],
+        ['/v1/machines', { id: '.', metadata: '' }, 'id must not be . or .., which no path can name'],
+        ['/v1/machines', { id: '..', metadata: '' }, 'id must not be . or .., which no path can name'],
         ['/v1/machines', { id: 'a', metadata: 5 }, 'metadata must be string: it is 5'],
         ['/v1/machines', { id: 'a', metadata: '', daemonState: {} }, /^daemonState must be /],
         ['/v1/machines', 'text', /^the body must be Object/],
