@@ -122,6 +122,8 @@ function failureOf(error: unknown): { readonly error: string; readonly reason?: 
 const requireUpgrade: MiddlewareHandler = async (c, next) => {
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket')
     return c.json({ error: 'upgrade-required', reason: 'this is a WebSocket' }, 426, { upgrade: 'websocket' })
+  if (!/(?:^|,)\s*upgrade\s*(?:,|$)/i.test(c.req.header('connection') ?? ''))
+    throw new InvalidParamsError('the header connection must be that of a WebSocket handshake: upgrade')
   if (!/^[\w+/]{22}==$/.test(c.req.header('sec-websocket-key') ?? ''))
     throw new InvalidParamsError('the header sec-websocket-key must be that of a WebSocket handshake')
   return next()
