@@ -1,30 +1,13 @@
 /**
- * The end of a server: what is buffered or queued is written, and what became of it is said in one line.
+ * The end of a server whose database is a file or on a server.
  *
  * @module
  */
 import { closeDatabase, type OpenDatabase } from './database.ts'
+import { drainServices } from './drain-services.ts'
 import type { Services } from './services.ts'
 
-/** Closes the database. Answers how much was written by that, and how much will never be. */
-export async function drain(services: Services, database: OpenDatabase): Promise<string> {
-  const before = services.figures()
-  const { report, wal } = await closeDatabase(database)
-  const after = services.figures()
-
-  const seen = (of: 'session' | 'machine'): number => after.presence[of].flushed - before.presence[of].flushed
-  const written = [
-    `${before.storage.queuedWrites - report.rejectedWrites} waiting writes`,
-    `${seen('session') + seen('machine')} heartbeats`,
-    `${after.usage.flushed - before.usage.flushed} usage events`,
-  ]
-  const { session, machine } = after.presence
-  const dropped = [
-    `${report.rejectedWrites} writes`,
-    `${report.revokedTransactions} transactions`,
-    // Of the whole run: whoever reads the last line wants to know whether anything is missing.
-    `${session.dropped + machine.dropped} heartbeats`,
-    `${after.usage.dropped} usage events`,
-  ]
-  return `Drained: written ${written.join(', ')}; dropped ${dropped.join(', ')}; ${wal}`
+/** Writes what waits and closes the database. Answers in one line what became of it. */
+export function drain(services: Services, database: OpenDatabase): Promise<string> {
+  return drainServices(services, () => closeDatabase(database))
 }

@@ -4,30 +4,21 @@
  *
  * @module
  */
-import { openStorage, parseDatabaseUrl, type Storage } from 'unbusy'
-import { type D1DatabaseLike, d1 } from 'unbusy/d1'
-import { libsqlWeb } from 'unbusy/libsql-web'
-import { createApp } from './app.ts'
-import { configFromEnv } from './config.ts'
-import { migrate } from './migrations.ts'
-import type { PageFile } from './routes/page.ts'
-import type { Database } from './schema.ts'
-import { Services } from './services.ts'
-import { upgradeWebSocket } from './worker-socket.ts'
+import { unavailableApp } from './unavailable.ts'
+import { type ServerBindings, startWorkerServer, type WorkerServer } from './worker-server.ts'
 
-/** The bindings of the Worker: the variables of the other runtimes are text, as there. */
-interface Env {
+/** The bindings of the Worker. */
+interface Env extends ServerBindings {
   readonly DEMO: {
     idFromName(name: string): unknown
     get(id: unknown): { fetch(request: Request): Promise<Response> }
   }
-  /** Used unless `DATABASE_URL` is that of a server. */
-  readonly DB: D1DatabaseLike
-  /** The files of the page by name. */
-  readonly PAGE: Readonly<Record<PageFile, string>>
+  /** Who sends this as `stopHeader` started the server, and may stop it. Where it is not set, nobody can. */
+  readonly STOP_SECRET?: string
 }
 
-type App = ReturnType<typeof createApp>
+/** Of the one request that no client can send: as there are no signals here, `serve.worker.ts` says with it that one came. */
+const stopHeader = 'x-demo-stop'
 
 /** The Worker itself only passes requests on. */
 export default {
@@ -38,20 +29,51 @@ export default {
 /** The one object that is the server. When workerd puts it away, it takes with it what was not flushed yet. */
 export class Demo {
   readonly #env: Env
-  #app: Promise<App> | undefined
+  readonly #unavailable = unavailableApp()
+  #starting: Promise<WorkerServer | undefined> | undefined
+  #server: WorkerServer | undefined
+  #isStopped = false
 
   constructor(_state: unknown, env: Env) {
     this.#env = env
   }
 
   async fetch(request: Request): Promise<Response> {
-    // A database that could not be opened may be there for the next request.
-    this.#app ??= startApp(this.#env).catch((error) => {
-      this.#app = undefined
-      throw error
-    })
-    const response = await (await this.#app).fetch(request, this.#env)
+    const { STOP_SECRET } = this.#env
+    if (STOP_SECRET !== undefined && request.headers.get(stopHeader) === STOP_SECRET)
+      return new Response(await this.#stop())
+    const server = await this.#serverFor(new URL(request.url).pathname)
+    const response = await (server?.app ?? this.#unavailable).fetch(request, this.#env)
     return endsWith(request.signal, response)
+  }
+
+  /** Who asks for health is not kept waiting for a database that does not answer. */
+  async #serverFor(path: string): Promise<WorkerServer | undefined> {
+    if (path === '/healthz') return this.#server
+    if (path !== '/readyz') return this.#start()
+    return Promise.race([this.#start(), new Promise<undefined>((resolve) => setTimeout(resolve, 2_000))])
+  }
+
+  /** Answers undefined where that fails: the database may be there for the next request. */
+  #start(): Promise<WorkerServer | undefined> {
+    this.#starting ??= this.#isStopped ? Promise.resolve(undefined) : this.#tryToStart()
+    return this.#starting
+  }
+
+  async #tryToStart(): Promise<WorkerServer | undefined> {
+    try {
+      this.#server = await startWorkerServer(this.#env)
+    } catch (error) {
+      console.error('Cannot start:', error)
+      this.#starting = undefined
+    }
+    return this.#server
+  }
+
+  async #stop(): Promise<string> {
+    this.#isStopped = true
+    const server = await this.#starting
+    return server === undefined ? 'Drained: nothing, as nothing was begun' : server.stop()
   }
 }
 
@@ -63,29 +85,4 @@ function endsWith(signal: AbortSignal, response: Response): Response {
   const isStream = response.headers.get('content-type') === 'text/event-stream'
   if (!isStream || response.body === null) return response
   return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response)
-}
-
-async function startApp(env: Env): Promise<App> {
-  const config = configFromEnv(textsOf(env))
-  const storage = await openDatabase(env, config.storage)
-  await migrate(storage.db)
-  return createApp({
-    services: new Services(storage, config),
-    token: config.token,
-    upgradeWebSocket,
-    readPage: async (name) => env.PAGE[name],
-  })
-}
-
-function openDatabase(
-  { DB }: Env,
-  { url, authToken, dialect: _, ...options }: ReturnType<typeof configFromEnv>['storage'],
-): Promise<Storage<Database>> {
-  const isRemote = parseDatabaseUrl(url).kind === 'remote'
-  const server = { url, ...(authToken !== undefined && { authToken }) }
-  return openStorage<Database>({ ...options, connector: isRemote ? libsqlWeb(server) : d1({ database: DB }) })
-}
-
-function textsOf(env: Env): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => typeof value === 'string'))
 }

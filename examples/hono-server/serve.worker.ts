@@ -13,6 +13,7 @@ import process from 'node:process'
 import { Miniflare } from 'miniflare'
 import { parseDatabaseUrl, UnbusyError } from 'unbusy'
 import { configFromEnv } from './config.ts'
+import { onStopSignal } from './stop-signals.ts'
 
 /** What the Worker is told of the environment, as it is. */
 const passedOn = /^(HOST|API_TOKEN|DATABASE_\w+|SQLITE_\w+|PRESENCE_\w+|SWEEP_\w+|USAGE_\w+)$/
@@ -27,6 +28,7 @@ try {
 async function serve(): Promise<void> {
   const { hostname, port, token, storage } = configFromEnv(process.env)
   const { D1_FOLDER = 'data/d1' } = process.env
+  const secret = crypto.randomUUID()
   const miniflare = new Miniflare({
     host: hostname,
     port,
@@ -40,11 +42,13 @@ async function serve(): Promise<void> {
     bindings: {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => passedOn.test(name))),
       PAGE: pageFiles(),
+      STOP_SECRET: secret,
     },
   })
   const url = await miniflare.ready
-  const stop = (): void => void miniflare.dispose().then(() => process.exit(0))
-  process.once('SIGTERM', stop).once('SIGINT', stop)
+  // Miniflare's own end workerd, and with it what was not written.
+  process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT')
+  onStopSignal(() => shutDown(miniflare, secret))
   // As `entry.worker.ts` chooses: workerd has no files, so the URL of one means nothing to it.
   const isRemote = parseDatabaseUrl(storage.url).kind === 'remote'
   const database = isRemote ? new URL(storage.url).host : `D1 in ${D1_FOLDER}`
@@ -58,6 +62,21 @@ It listens on ${url.origin}, try:
 
 or open ${url.origin}/ in a browser
 `)
+}
+
+/** The object in workerd writes what waits, which it cannot once its process is gone. */
+async function shutDown(miniflare: Miniflare, secret: string): Promise<void> {
+  console.log('Stopping: what has begun may finish')
+  let code = 0
+  try {
+    const answer = await miniflare.dispatchFetch('http://demo/', { headers: { 'x-demo-stop': secret } })
+    console.log(await answer.text())
+  } catch (error) {
+    console.error('What was not written is lost, as workerd did not answer:', error)
+    code = 1
+  }
+  await miniflare.dispose()
+  process.exit(code)
 }
 
 function bundle(): string {

@@ -13,6 +13,7 @@ import { closeDatabase, type OpenDatabase, openDatabase } from './database.ts'
 import { drain } from './drain.ts'
 import { readPage } from './page-files.ts'
 import { Services } from './services.ts'
+import { onStopSignal } from './stop-signals.ts'
 
 /** What a runtime's own server is asked to do. */
 export interface ListenOptions {
@@ -47,26 +48,13 @@ interface RunningServer {
 /** How long the last answers may take once the database is closed: a client may be slow, or keep its connection. */
 const goodbyeMs = 2_000
 
-/** With Ctrl-C npm passes on the signal that the terminal has sent to everybody: within this time they are one signal. */
-const sameSignalMs = 500
-
 /** Runs the server until a signal ends it. A configuration that cannot be used is one sentence and exit code 1. */
 export async function runServer(runtime: Runtime): Promise<void> {
   try {
     const config = configFromEnv(process.env)
     const server = await start(runtime, config)
     console.log(greeting(runtime.runtime, config, server.database, server.listener.port))
-    let stoppedAtMs: number | undefined
-    const stop = (): void => {
-      if (stoppedAtMs === undefined) {
-        stoppedAtMs = performance.now()
-        void shutDown(server)
-      } else if (performance.now() - stoppedAtMs > sameSignalMs) {
-        console.log('Ended at once: what was not written is lost')
-        process.exit(130)
-      }
-    }
-    process.on('SIGTERM', stop).on('SIGINT', stop)
+    onStopSignal(() => shutDown(server))
   } catch (error) {
     console.error(error instanceof UnbusyError ? error.message : error)
     process.exit(1)

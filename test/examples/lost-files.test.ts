@@ -33,7 +33,7 @@ describe.concurrent.each(targets)(`demo on $runtime with $dialect, its -wal dele
     expect((await demo.stop()).stderr.match(/Nothing is stored any more/g)).toHaveLength(1)
   })
 
-  it('is told by a flush that failed', async () => {
+  it('is told by a flush that failed', async ({ expect }) => {
     await using folder = await temporaryFolder()
     await using demo = await startDemo(target, join(folder.path, 'demo.db'), { PRESENCE_FLUSH_MS: '20' })
     const session = await newSession(demo)

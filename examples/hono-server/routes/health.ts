@@ -3,14 +3,25 @@
  *
  * @module
  */
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { metricsText, metricsType } from '../metrics.ts'
 import type { Services } from '../services.ts'
 
-/** `GET /healthz` touches no database, `GET /readyz` asks it. */
-export function healthRoutes({ storage, lostFiles }: Services): Hono {
+/** `GET /healthz` touches no database. */
+export function livenessRoutes(): Hono {
   const app = new Hono()
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  return app
+}
+
+/** The answer of `GET /readyz` where the database is not to be had. */
+export function notReady(c: Context): Response {
+  return c.json({ status: 'unavailable' }, 503)
+}
+
+/** The same, and `GET /readyz`, which asks the database. */
+export function healthRoutes({ storage, lostFiles }: Services): Hono {
+  const app = livenessRoutes()
   app.get('/readyz', async (c) => {
     try {
       await storage.db
@@ -22,7 +33,7 @@ export function healthRoutes({ storage, lostFiles }: Services): Hono {
     } catch (error) {
       lostFiles.notice(error)
       console.error('GET /readyz failed:', error)
-      return c.json({ status: 'unavailable' }, 503)
+      return notReady(c)
     }
   })
   return app

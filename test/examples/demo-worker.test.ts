@@ -1,0 +1,113 @@
+/**
+ * The start and the end of the demo on workerd, where the process that gets the signals is not the server itself. On Node
+ * only: who starts workerd makes no difference to what runs inside.
+ *
+ * @module
+ */
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { startHranaServer } from '../hrana/start.ts'
+import { type Demo, runtime, startDemo, temporaryFolder } from './demo-server.ts'
+import { brief, newSession } from './route-case.ts'
+import { openUpdates, watchEvents } from './watcher.ts'
+
+describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
+  it('with a local D1 stores on SIGTERM what waits, says so, and has it at the next start', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'd1')
+    const target = { runtime: 'workerd', dialect: 'd1' } as const
+    await using demo = await startDemo(target, path, { PRESENCE_FLUSH_MS: '60000' })
+    const waiting = await fillBuffers(demo)
+    await using watcher = await watchEvents(demo)
+    await using _socket = await openUpdates(demo, '?machineId=connected')
+
+    const { code, stdout, stderr } = await demo.stop()
+    await watcher.ended()
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^Drained: written 0 waiting writes, 3 heartbeats, 1 usage events; dropped 0 /m)
+    await using again = await startDemo(target, path)
+    expect(await storedOf(again, waiting.session)).toEqual({
+      ...waiting,
+      activeMachines: ['seen'],
+      totalReports: 1,
+    })
+  })
+
+  it('with a libSQL server stores on SIGTERM what waits', async () => {
+    await using folder = await temporaryFolder()
+    await using server = await startHranaServer({ path: join(folder.path, 'server.db') })
+    const target = { runtime: 'workerd', dialect: 'libsql-web' } as const
+    const env = { DATABASE_URL: server.url, PRESENCE_FLUSH_MS: '60000' }
+    await using demo = await startDemo(target, join(folder.path, 'd1'), env)
+    const waiting = await fillBuffers(demo)
+
+    const { stdout } = await demo.stop()
+    expect(stdout).toMatch(/^Drained: written 0 waiting writes, 2 heartbeats, 1 usage events; dropped 0 /m)
+    await using again = await startDemo(target, join(folder.path, 'd1'), env)
+    expect(await storedOf(again, waiting.session)).toMatchObject({ ...waiting, totalReports: 1 })
+  })
+
+  it('is stopped by nobody who does not know the secret, and ends where nobody has asked for anything', async () => {
+    await using folder = await temporaryFolder()
+    const target = { runtime: 'workerd', dialect: 'd1' } as const
+    await using demo = await startDemo(target, join(folder.path, 'd1'))
+    const headers = { 'x-demo-stop': 'undefined', authorization: 'Bearer test-token' }
+
+    expect((await fetch(`${demo.url}/healthz`, { headers })).status).toBe(200)
+    const { code, stdout } = await demo.stop()
+    expect([code, /^Drained: nothing/m.test(stdout)]).toEqual([0, true])
+  })
+
+  it('is alive without its database, says 503 without details, and is there once the database is', async ({
+    expect,
+  }) => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'server.db')
+    const { url } = await startHranaServer({ path }).then(async (server) => {
+      await server[Symbol.asyncDispose]()
+      return server
+    })
+    const target = { runtime: 'workerd', dialect: 'libsql-web' } as const
+    await using demo = await startDemo(target, join(folder.path, 'd1'), {
+      DATABASE_URL: url,
+      SQLITE_LOCK_TIMEOUT_MS: '500',
+    })
+
+    const health = await demo.request('/healthz')
+    expect([health.status, health.body]).toEqual([200, { status: 'ok' }])
+    const readiness = await demo.request('/readyz')
+    expect([readiness.status, readiness.body]).toEqual([503, { status: 'unavailable' }])
+    for (const refused of [await demo.request('/v1/machines'), await demo.request('/')]) {
+      expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+      expect(refused.body).toEqual({ error: 'unavailable', reason: expect.not.stringMatching(/[/\\]/) })
+    }
+    await using _server = await startHranaServer({ path, port: Number(new URL(url).port) })
+    await expect.poll(() => brief(demo.request('/v1/machines'))).toEqual([200, undefined])
+  })
+})
+
+/** Heartbeats and a usage event that are not stored yet. */
+async function fillBuffers(demo: Demo): Promise<{ readonly session: string; readonly activeAt: number }> {
+  for (const id of ['seen', 'connected']) await demo.request('/v1/machines', { id, metadata: '' })
+  const session = await newSession(demo)
+  const activeAt = (await demo.request(`/v2/sessions/${session}`)).body.session.activeAt + 1
+  const heartbeats = [
+    { type: 'session-alive', sid: session, time: activeAt },
+    { type: 'machine-alive', machineId: 'seen', time: Date.now() },
+  ]
+  while (Date.now() < activeAt) await new Promise((resolve) => setImmediate(resolve))
+  expect((await demo.request('/v1/presence', { heartbeats })).body.accepted).toBe(2)
+  const usage = { externalKey: 'e', sessionId: session, tokens: { total: 1 }, cost: { total: 1 } }
+  expect((await demo.request('/v2/usage-events', usage)).status).toBe(202)
+  return { session, activeAt }
+}
+
+async function storedOf(demo: Demo, session: string): Promise<object> {
+  const machines: { id: string; active: boolean }[] = (await demo.request('/v1/machines')).body
+  return {
+    session,
+    activeAt: (await demo.request(`/v2/sessions/${session}`)).body.session.activeAt,
+    activeMachines: machines.filter(({ active }) => active).map(({ id }) => id),
+    totalReports: (await demo.request('/v1/usage/query', {})).body.totalReports,
+  }
+}
