@@ -7,6 +7,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -29,6 +30,7 @@ async function serve(): Promise<void> {
   const { hostname, port, token, storage } = configFromEnv(process.env)
   const { D1_FOLDER = 'data/d1' } = process.env
   const secret = crypto.randomUUID()
+  useWorkerdThatStays()
   const miniflare = new Miniflare({
     host: hostname,
     port,
@@ -62,6 +64,14 @@ It listens on ${url.origin}, try:
 
 or open ${url.origin}/ in a browser
 `)
+}
+
+/** Has miniflare start workerd by way of `workerd.sh`; elsewhere than on Windows, which has no such shell. */
+function useWorkerdThatStays(): void {
+  if (process.platform === 'win32') return
+  const require = createRequire(createRequire(import.meta.url).resolve('miniflare'))
+  process.env.DEMO_WORKERD = process.env.MINIFLARE_WORKERD_PATH ?? require('workerd').default
+  process.env.MINIFLARE_WORKERD_PATH = join(import.meta.dirname, 'workerd.sh')
 }
 
 /** The object in workerd writes what waits, which it cannot once its process is gone. */

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { binary } from '../processes/peer.ts'
 
 /** What runs the demo, and on which driver. */
@@ -72,6 +73,8 @@ export interface Demo extends AsyncDisposable {
   insist(): Promise<DemoExit>
   /** Sends a signal and resolves as soon as the demo says that it is stopping. @param signal SIGTERM, if none is given. */
   beginStop(signal?: NodeJS.Signals): Promise<void>
+  /** Sends SIGINT to the process and those that it has started, as a terminal does with Ctrl-C. */
+  interruptAll(): Promise<void>
   /** Sends a signal, if the process still runs. */
   signal(signal: NodeJS.Signals): void
 }
@@ -110,6 +113,7 @@ export async function startDemo(
     stop: () => child.stop(),
     insist: () => child.insist(),
     signal: (signal) => child.terminate(signal),
+    interruptAll: () => child.interruptAll(),
     async beginStop(signal) {
       child.terminate(signal)
       await child.says(/^Stopping/m)
@@ -188,6 +192,14 @@ class DemoProcess {
     const { pid, exitCode, signalCode } = this.#child
     // By its id: after `child.kill()` Deno takes the child for dead, whatever it does about the signal.
     if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal)
+  }
+
+  async interruptAll(): Promise<void> {
+    const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid='])
+    const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+    const children = processes.filter(([, parent]) => parent === this.#child.pid)
+    for (const [pid] of children) if (pid !== undefined) process.kill(pid, 'SIGINT')
+    this.terminate('SIGINT')
   }
 
   async insist(): Promise<DemoExit> {

@@ -83,7 +83,7 @@ describe.concurrent.each(targets)(`demo on $runtime with $dialect, machines conn
     const { stdout } = await demo.stop()
     expect(await peerQuery(demo.path, [active])).toEqual([{ active: 0 }, { active: 0 }])
     expect(stdout).toMatch(
-      /^Drained: written 0 waiting writes, 2 heartbeats, .* 0 heartbeats, 0 usage events; /m,
+      /^Drained: written \d waiting writes, [2-9] heartbeats, .* 0 heartbeats, 0 usage events; /m,
     )
   })
 })

@@ -24,7 +24,7 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
     const { code, stdout, stderr } = await demo.stop()
     await watcher.ended()
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toMatch(/^Drained: written 0 waiting writes, 3 heartbeats, 1 usage events; dropped 0 /m)
+    expect(stdout).toMatch(/^Drained: written \d waiting writes, 3 heartbeats, \d usage events; dropped 0 /m)
     await using again = await startDemo(target, path)
     expect(await storedOf(again, waiting.session)).toEqual({
       ...waiting,
@@ -42,9 +42,21 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
     const waiting = await fillBuffers(demo)
 
     const { stdout } = await demo.stop()
-    expect(stdout).toMatch(/^Drained: written 0 waiting writes, 2 heartbeats, 1 usage events; dropped 0 /m)
+    expect(stdout).toMatch(/^Drained: written \d waiting writes, 2 heartbeats, \d usage events; dropped 0 /m)
     await using again = await startDemo(target, join(folder.path, 'd1'), env)
     expect(await storedOf(again, waiting.session)).toMatchObject({ ...waiting, totalReports: 1 })
+  })
+
+  it('stores what waits on Ctrl-C, which workerd gets as well', async () => {
+    await using folder = await temporaryFolder()
+    const target = { runtime: 'workerd', dialect: 'd1' } as const
+    await using demo = await startDemo(target, join(folder.path, 'd1'), { PRESENCE_FLUSH_MS: '60000' })
+    await fillBuffers(demo)
+
+    await demo.interruptAll()
+    expect((await demo.stop()).stdout).toMatch(
+      /^Drained: written \d waiting writes, 2 heartbeats, \d usage events; /m,
+    )
   })
 
   it('is stopped by nobody who does not know the secret, and ends where nobody has asked for anything', async () => {
@@ -86,7 +98,7 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
   })
 })
 
-/** Heartbeats and a usage event that are not stored yet. */
+/** Heartbeats that are not stored yet, and a usage event, which waits for less long. */
 async function fillBuffers(demo: Demo): Promise<{ readonly session: string; readonly activeAt: number }> {
   for (const id of ['seen', 'connected']) await demo.request('/v1/machines', { id, metadata: '' })
   const session = await newSession(demo)
