@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { stopHeader } from './stop-header.ts'
 import { unavailableApp } from './unavailable.ts'
 import { type ServerBindings, startWorkerServer, type WorkerServer } from './worker-server.ts'
 
@@ -16,9 +17,6 @@ interface Env extends ServerBindings {
   /** Who sends this as `stopHeader` started the server, and may stop it. Where it is not set, nobody can. */
   readonly STOP_SECRET?: string
 }
-
-/** Of the one request that no client can send: as there are no signals here, `serve.worker.ts` says with it that one came. */
-const stopHeader = 'x-demo-stop'
 
 /** The Worker itself only passes requests on. */
 export default {

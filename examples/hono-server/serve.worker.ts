@@ -14,6 +14,7 @@ import process from 'node:process'
 import { Miniflare } from 'miniflare'
 import { parseDatabaseUrl, UnbusyError } from 'unbusy'
 import { configFromEnv } from './config.ts'
+import { stopHeader } from './stop-header.ts'
 import { onStopSignal } from './stop-signals.ts'
 
 /** What the Worker is told of the environment, as it is. */
@@ -79,10 +80,12 @@ async function shutDown(miniflare: Miniflare, secret: string): Promise<void> {
   console.log('Stopping: what has begun may finish')
   let code = 0
   try {
-    const answer = await miniflare.dispatchFetch('http://demo/', { headers: { 'x-demo-stop': secret } })
-    console.log(await answer.text())
+    const answer = await miniflare.dispatchFetch('http://demo/', { headers: { [stopHeader]: secret } })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(text)
+    console.log(text)
   } catch (error) {
-    console.error('What was not written is lost, as workerd did not answer:', error)
+    console.error('What was not written is lost, as workerd did not drain:', error)
     code = 1
   }
   await miniflare.dispose()
