@@ -4,9 +4,9 @@
  * @module
  */
 import type { Insertable } from 'kysely'
+import type { Clock } from './clock.ts'
 import type { FlushContext } from './coalesce-options.ts'
 import type { Lane } from './lanes.ts'
-import type { Clock } from './lock-wait.ts'
 import type { BufferReports, DropReason } from './write-behind.ts'
 
 /**

@@ -8,11 +8,13 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Statement, StatementResult } from './connector.ts'
-import { OutcomeUnknownError, SqliteError } from './errors.ts'
+import { OutcomeUnknownError } from './errors.ts'
 import { changesSchema, maxGroupStatements } from './group-commit.ts'
-import { type Clock, type LockWait, restartLockWait } from './lock-wait.ts'
+import { type LockWait, restartLockWait } from './lock-wait.ts'
 import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
 
@@ -108,11 +110,11 @@ async function judge(
   if ('results' in answer) return share(units, answer.results)
   const { error } = answer
   for (const unit of units) {
-    if (unit.isLostTo(error)) continue
+    if (unit.endIfLost(error)) continue
     const isUndone = !(error instanceof OutcomeUnknownError)
     if (isUndone && unit.leftBy) unit.error = unit.leftBy.error
     else if (isUndone && units.length === 1) unit.error = error
-    else await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs), isUndone ? undefined : error)
+    else await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs), error)
   }
 }
 
@@ -133,9 +135,9 @@ async function sendAlone(
   writer: PatientConnection,
   unit: WriteUnit,
   wait: LockWait,
-  answerLost: OutcomeUnknownError | undefined,
+  failure: unknown,
 ): Promise<void> {
-  let lost = answerLost
+  let lost = failure
   const isPassing = (error: unknown): boolean => {
     if (writer.isBusy(error)) return true
     if (!unit.isRepeatable || !(error instanceof OutcomeUnknownError)) return false
@@ -146,7 +148,6 @@ async function sendAlone(
     const results = await writer.withLock(wait, () => writer.direct.executeBatch(unit.statements), isPassing)
     unit.results = [...results]
   } catch (error) {
-    // Whoever is told that nothing ran would do it again.
-    unit.error = lost !== undefined && !(error instanceof SqliteError) ? lost : error
+    unit.fail(error, lost)
   }
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { FlushContext } from './coalesce-options.ts'
 import type { Lane } from './lanes.ts'
-import type { Clock } from './lock-wait.ts'
 import type { BufferReports } from './write-behind.ts'
 
 /** The data of a buffer: entries that wait, and those that a flush has in its hands. */

@@ -4,9 +4,11 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Statement } from './connector.ts'
-import { type Clock, startLockWait } from './lock-wait.ts'
+import { startLockWait } from './lock-wait.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** How long to wait for the writer and for the lock of other processes. */

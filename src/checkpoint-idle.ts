@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock } from './lock-wait.ts'
+import type { Clock } from './clock.ts'
 
 /** Nobody has written for so long. */
 const idleMs = 2_000

@@ -8,8 +8,8 @@
 import type { Autocheckpoint, CheckpointGate } from './checkpoint-gate.ts'
 import { autocheckpointPages, type WalLimits } from './checkpoint-limits.ts'
 import type { CheckpointRunner } from './checkpoint-runner.ts'
+import { type Clock, sleep } from './clock.ts'
 import type { CheckpointMode, CheckpointResult, CheckpointWorker } from './connector.ts'
-import { type Clock, sleep } from './lock-wait.ts'
 import type { CheckpointPolicy } from './pool-options.ts'
 import type { WalGauge } from './wal-gauge.ts'
 

@@ -4,11 +4,13 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { CheckpointMode, CheckpointResult, CheckpointWorker, Connector } from './connector.ts'
 import { type SqliteError, translateError } from './errors.ts'
 import type { CheckpointFailedEvent, CheckpointWorkerFailedEvent } from './events.ts'
-import { type Clock, startLockWait } from './lock-wait.ts'
+import { startLockWait } from './lock-wait.ts'
 import { isNotADatabase } from './result-code.ts'
 import { checkpointStatement, toCheckpointResult } from './wal-gauge.ts'
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { Lane } from './lanes.ts'
-import type { Clock } from './lock-wait.ts'
 import type { BufferReports } from './write-behind.ts'
 
 /** How a flush has to write: pass it on as the options of the write. */

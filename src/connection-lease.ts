@@ -3,9 +3,11 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { UnbusyError } from './errors.ts'
-import type { Clock, LockWait } from './lock-wait.ts'
+import type { LockWait } from './lock-wait.ts'
 
 /** Held from the moment the connection is handed out until {@linkcode ConnectionLease.release}. */
 export class ConnectionLease {

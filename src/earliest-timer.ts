@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, ScheduleOptions } from './lock-wait.ts'
+import type { Clock, ScheduleOptions } from './clock.ts'
 
 /** Calls back at the earliest time that it was armed with. */
 export class EarliestTimer {

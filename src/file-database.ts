@@ -6,6 +6,7 @@
  */
 import { Checkpoints, type CheckpointsHost } from './checkpoint.ts'
 import { autocheckpointPages, defaultCheckpointWalBytes } from './checkpoint-limits.ts'
+import { systemClock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-version.ts'
 import type { UnbusyError } from './errors.ts'
@@ -13,7 +14,7 @@ import { eventTeller } from './event-text.ts'
 import { FileGuard } from './file-guard.ts'
 import { removeLeftWal } from './left-wal.ts'
 import { type LostHost, letGo } from './let-go.ts'
-import { type LockWait, systemClock } from './lock-wait.ts'
+import type { LockWait } from './lock-wait.ts'
 import type { PoolOptions } from './pool-options.ts'
 
 /** What the pool has of its own for the checkpoints. */

@@ -4,9 +4,10 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { Connector, FileChange, Statement } from './connector.ts'
 import { FileReplacedError } from './errors.ts'
-import type { Clock } from './lock-wait.ts'
 
 /**
  * A look after each write is what acknowledges it. The one before, so that next to nothing gets into lost files, is spared

@@ -5,9 +5,11 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { AsyncContext } from './connector.ts'
 import { FlushTimeoutError } from './errors.ts'
-import { type Clock, checkSignal } from './lock-wait.ts'
+import { checkSignal } from './lock-wait.ts'
 import { enclosingScope } from './transaction-scope.ts'
 import { within } from './within.ts'
 
@@ -19,12 +21,8 @@ export interface FlushOptions {
   readonly signal?: AbortSignal
 }
 
-/**
- * @throws {RangeError} If it is no time to wait: a timer would take NaN for 0, and a close would drop everything.
- * @throws {ConfigError} If `signal` is none.
- */
-export function checkTimeout(timeoutMs: number, signal?: AbortSignal): void {
-  checkSignal(signal)
+/** @throws {RangeError} If it is no time to wait: a timer would take NaN for 0, and a close would drop everything. */
+export function checkTimeout(timeoutMs: number): void {
   if (timeoutMs >= 0) return
   throw new RangeError(`Cannot wait as timeoutMs must be >= 0: current value is ${timeoutMs}`)
 }
@@ -97,7 +95,8 @@ export class FlushLoop {
 
   /** Resolves once everything that was taken in before the call is written, or reported as dropped. */
   async flush({ timeoutMs = 30_000, signal }: FlushOptions = {}): Promise<void> {
-    checkTimeout(timeoutMs, signal)
+    checkTimeout(timeoutMs)
+    checkSignal(signal)
     const through = this.#host.newest
     if (this.#host.oldest > through) return
     await new Promise<void>((resolve, reject) => {

@@ -8,7 +8,6 @@
 import type { PatientConnection } from './connection.ts'
 import type { MaybePromise, Statement, StatementResult } from './connector.ts'
 import type { DirectConnection } from './direct-connection.ts'
-import { OutcomeUnknownError, SqliteError } from './errors.ts'
 import { restartLockWait } from './lock-wait.ts'
 import type { RoutedStatement } from './statement.ts'
 import type { WriteUnit } from './write-unit.ts'
@@ -64,7 +63,7 @@ export async function commitGroup(
   }
   await writer.rollback()
   // Which unit is to blame shows when each runs alone.
-  for (const unit of units) if (!unit.isLostTo(failure)) await runAlone(writer, unit, endedAtMs, failure)
+  for (const unit of units) if (!unit.endIfLost(failure)) await runAlone(writer, unit, endedAtMs, failure)
 }
 
 function runUnit(writer: DirectConnection, unit: WriteUnit): Promise<void> | undefined {
@@ -133,9 +132,7 @@ async function runAlone(
         ? [await writer.execute(statements[0] as Statement, wait)]
         : await writer.transaction(wait, () => runAtomically(writer.direct, statements))
   } catch (error) {
-    // Whoever is told that nothing ran would do it again.
-    const isLost = failure instanceof OutcomeUnknownError && !(error instanceof SqliteError)
-    unit.error = isLost ? failure : error
+    unit.fail(error, failure)
   }
 }
 

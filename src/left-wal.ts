@@ -5,8 +5,10 @@
  *
  * @module
  */
+
+import { sleep, systemClock } from './clock.ts'
 import { PatientConnection } from './connection.ts'
-import { type LockWait, sleep, startLockWait, systemClock } from './lock-wait.ts'
+import { type LockWait, startLockWait } from './lock-wait.ts'
 import type { PoolOptions } from './pool-options.ts'
 
 /** Mostly the files are there as another process goes on. That two who try meet once more is rare, and twice hardly ever. */

@@ -4,10 +4,10 @@
  * @module
  */
 import type { Checkpoints } from './checkpoint.ts'
+import { type Clock, sleep } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import type { UnbusyError } from './errors.ts'
-import { type Clock, sleep } from './lock-wait.ts'
 import type { Readers } from './readers.ts'
 
 /** What has the files open, besides the writer. */

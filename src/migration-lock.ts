@@ -5,8 +5,8 @@
  * @module
  */
 import { CompiledQuery, type Kysely, type QueryResult } from 'kysely'
+import { systemClock } from './clock.ts'
 import { LockTimeoutError, UnbusyError } from './errors.ts'
-import { systemClock } from './lock-wait.ts'
 import type { Session } from './session.ts'
 
 /** The table of the lock; introspection hides it. */

@@ -6,9 +6,9 @@
  * @module
  */
 import type { ConnectionProvider, DatabaseConnection } from 'kysely'
+import type { Clock } from './clock.ts'
 import type { AsyncContext } from './connector.ts'
 import { OuterWriteError } from './errors.ts'
-import type { Clock } from './lock-wait.ts'
 import type { Session } from './session.ts'
 import { enclosingScope, type TransactionScope, whenIdle } from './transaction-scope.ts'
 

@@ -4,10 +4,12 @@
  *
  * @module
  */
+
+import { systemClock } from './clock.ts'
 import { PatientConnection } from './connection.ts'
 import type { UnbusyError } from './errors.ts'
 import type { FileDatabase } from './file-database.ts'
-import { startLockWait, systemClock } from './lock-wait.ts'
+import { startLockWait } from './lock-wait.ts'
 import { checkOptions } from './option-checks.ts'
 import { ConnectionPool } from './pool.ts'
 import { lockTimeoutsOf, type PoolOptions } from './pool-options.ts'

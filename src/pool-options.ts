@@ -4,11 +4,12 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { OnConnection } from './connection-init.ts'
 import type { Connector } from './connector.ts'
 import type { OnWarning } from './events.ts'
 import type { Lane } from './lanes.ts'
-import type { Clock } from './lock-wait.ts'
 import type { Pragmas } from './pragma-rules.ts'
 import type { IntegerBinding, IntegerReading } from './values.ts'
 

@@ -4,10 +4,12 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { ConnectionLease } from './connection-lease.ts'
 import type { Turn } from './lock-delay.ts'
-import { type Clock, type LockWait, whatWasWaitedFor } from './lock-wait.ts'
+import { type LockWait, whatWasWaitedFor } from './lock-wait.ts'
 
 /**
  * It lasts as long as somebody waits; the delay between two tries goes by the age of the unit whose turn it is.

@@ -3,9 +3,11 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import { EarliestTimer } from './earliest-timer.ts'
-import { type Clock, type LockWait, lockTimeout } from './lock-wait.ts'
+import { type LockWait, lockTimeout } from './lock-wait.ts'
 
 interface Waiter {
   readonly wait: LockWait

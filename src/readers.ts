@@ -4,9 +4,11 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { UnbusyError } from './errors.ts'
-import type { Clock, LockWait } from './lock-wait.ts'
+import type { LockWait } from './lock-wait.ts'
 import { ReaderLine } from './reader-line.ts'
 
 /** What the readers need of their surroundings. */

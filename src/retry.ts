@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { startLockWait, systemClock, waitForLock } from './lock-wait.ts'
+import { systemClock } from './clock.ts'
+import { startLockWait, waitForLock } from './lock-wait.ts'
 import { isLockBusy, isSnapshotStale, resultCodeOf } from './result-code.ts'
 
 export interface RetryOptions {

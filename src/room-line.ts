@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import { checkTimeout } from './flush-loop.ts'
-import type { Clock } from './lock-wait.ts'
 import type { PushResult } from './write-behind.ts'
 
 /** How long `push()` waits for room, with the overflow policy `wait`. */

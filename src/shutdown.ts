@@ -5,12 +5,12 @@
  * @module
  */
 import type { Checkpoints } from './checkpoint.ts'
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import type { UnbusyError } from './errors.ts'
 import type { FileDatabase } from './file-database.ts'
 import type { Intake } from './intake.ts'
-import type { Clock } from './lock-wait.ts'
 import { untilLoaded } from './on-demand.ts'
 import { lockTimeoutsOf, type PoolOptions } from './pool-options.ts'
 import type { Readers } from './readers.ts'

@@ -5,8 +5,9 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { AsyncContext } from './connector.ts'
-import type { Clock } from './lock-wait.ts'
 
 /** After this long, what waits for the idle transaction that it was made in is a mistake. */
 const graceMs = 1_000

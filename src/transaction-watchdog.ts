@@ -7,11 +7,12 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import { EarliestTimer } from './earliest-timer.ts'
 import { TransactionTimeoutError } from './errors.ts'
 import { eventTeller } from './event-text.ts'
 import type { LongTransactionEvent } from './events.ts'
-import type { Clock } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
 
 /** A connection that somebody keeps, as the watchdog sees it. */

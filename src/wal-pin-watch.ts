@@ -4,8 +4,9 @@
  *
  * @module
  */
+
+import type { Clock } from './clock.ts'
 import type { WalPin } from './events.ts'
-import type { Clock } from './lock-wait.ts'
 
 /** A stream of a second is no news. */
 const reportAfterMs = 1_000

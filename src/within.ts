@@ -1,4 +1,4 @@
-import type { Clock } from './lock-wait.ts'
+import type { Clock } from './clock.ts'
 
 /** Waits for work that never rejects, for so long at the most. Answers whether it was through in time. */
 export function within(clock: Clock, timeoutMs: number, work: Promise<unknown>): Promise<boolean> {

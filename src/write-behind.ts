@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { AsyncContext } from './connector.ts'
-import type { FlushOptions } from './flush-loop.ts'
-import type { Clock } from './lock-wait.ts'
+
+import type { Clock } from './clock.ts'
+import type { FlushOptions, FlushSurroundings } from './flush-loop.ts'
 
 /** Why something was not taken in, or was not written. */
 export type DropReason =
@@ -60,11 +60,8 @@ export function checkCount(name: string, value: number, least: number): number {
 }
 
 /** What the storage gives a buffer. */
-export interface BufferHost {
+export interface BufferHost extends FlushSurroundings {
   readonly clock: Clock
-  readonly context?: AsyncContext | undefined
-  /** What scopes name as the owner of the writer that flushes wait for. */
-  readonly owner?: object
   /** How long one flush may wait for the lock. */
   readonly lockTimeoutMs: number
   /** A name for one flush that no other has; missing where the answer of a write cannot get lost. */

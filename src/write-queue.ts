@@ -5,12 +5,13 @@
  * @module
  */
 import type { TryBatch } from './batch-group.ts'
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import { ConnectionLease } from './connection-lease.ts'
 import type { AsyncContext, StatementResult } from './connector.ts'
 import type { UnbusyError } from './errors.ts'
 import type { Lane } from './lanes.ts'
-import type { Clock, LockWait } from './lock-wait.ts'
+import type { LockWait } from './lock-wait.ts'
 import { waitForAll, whoHolds } from './queue-wait.ts'
 import type { RoutedStatement } from './statement.ts'
 import { abandonWrites, type UnfinishedWrites } from './unfinished-writes.ts'

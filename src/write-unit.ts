@@ -6,7 +6,7 @@
  */
 import type { PatientConnection } from './connection.ts'
 import type { StatementResult } from './connector.ts'
-import { OutcomeUnknownError } from './errors.ts'
+import { OutcomeUnknownError, SqliteError } from './errors.ts'
 import type { Lane, LaneUnit } from './lanes.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { RoutedStatement } from './statement.ts'
@@ -86,14 +86,23 @@ export class WriteUnit implements LaneUnit {
   }
 
   /**
-   * Whether `error` leaves open if the unit is stored, so that it must not run a second time (contract C16). It is its error
-   * then: one of its own, as the stack of its caller is added to it.
+   * Ends the unit where `error` leaves open whether it is stored, so that it must not run a second time (contract C16), with
+   * an error of its own, as the stack of its caller is added to it. Answers whether it did.
    */
-  isLostTo(error: unknown): boolean {
+  endIfLost(error: unknown): boolean {
     if (this.isRepeatable || !(error instanceof OutcomeUnknownError)) return false
     this.results = undefined
     this.error = new OutcomeUnknownError(error.message, { cause: error.cause })
     return true
+  }
+
+  /**
+   * Ends the unit with an error, or with what was `lost` before, unless SQLite itself answered since: whoever is told that
+   * nothing ran would do it again.
+   */
+  fail(error: unknown, lost: unknown): void {
+    const isLost = lost instanceof OutcomeUnknownError && !(error instanceof SqliteError)
+    this.error = isLost ? lost : error
   }
 
   /** Tells the caller what its statements came to. */

@@ -5,12 +5,12 @@
  * @module
  */
 import type { TryBatch } from './batch-group.ts'
+import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Statement, StatementResult } from './connector.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { commitGroup } from './group-commit.ts'
 import { LockCycles } from './lock-cycles.ts'
-import type { Clock } from './lock-wait.ts'
 import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
 

@@ -7,6 +7,7 @@
  * @module
  */
 import { connectorFor } from '../../adapters/auto.ts'
+import { systemClock } from '../clock.ts'
 import type { DialectName } from '../config.ts'
 import { PatientConnection } from '../connection.ts'
 import type { Connector } from '../connector.ts'
@@ -16,7 +17,7 @@ import { checkSurroundings } from '../doctor/doctor.ts'
 import type { Examination } from '../doctor/examination.ts'
 import type { FileFacts } from '../doctor/file-facts.ts'
 import { type DoctorCheck, type DoctorReport, reportOf } from '../doctor/report.ts'
-import { type LockWait, startLockWait, systemClock } from '../lock-wait.ts'
+import { type LockWait, startLockWait } from '../lock-wait.ts'
 import type { ConnectionOptions } from '../physical-connection.ts'
 import { assertIsFile, DoctorUsageError, withUsageErrors } from './doctor-file.ts'
 import { openingCheck, openingOptions, takenOver } from './doctor-opening.ts'

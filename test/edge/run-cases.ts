@@ -39,7 +39,7 @@ export async function runCases(
     it(title, { timeout: 3 * answerLimitMs }, async (context) => {
       const report = await run(title).catch(async (error: Error) => {
         if (error.name !== 'TimeoutError') throw error
-        // Seen once, in D1: workerd stands still, and answers nothing any more, whatever it is asked. A case that has two
+        // Seen twice, in D1: workerd stands still, and answers nothing any more, whatever it is asked. A case that has two
         // of them stand still fails.
         console.warn(`No answer of workerd in ${answerLimitMs} ms, another one is asked: ${title}`)
         await isolate[Symbol.asyncDispose]()
