@@ -8,7 +8,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Statement, StatementResult } from './connector.ts'

@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { FlushContext } from './coalesce-options.ts'
 import type { Lane } from './lanes.ts'

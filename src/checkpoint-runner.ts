@@ -4,7 +4,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { CheckpointMode, CheckpointResult, CheckpointWorker, Connector } from './connector.ts'

@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { Lane } from './lanes.ts'
 import type { BufferReports } from './write-behind.ts'

@@ -4,7 +4,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { Connector, FileChange, Statement } from './connector.ts'
 import { FileReplacedError } from './errors.ts'

@@ -5,7 +5,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { AsyncContext } from './connector.ts'
 import { FlushTimeoutError } from './errors.ts'

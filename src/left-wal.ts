@@ -5,7 +5,6 @@
  *
  * @module
  */
-
 import { sleep, systemClock } from './clock.ts'
 import { PatientConnection } from './connection.ts'
 import { type LockWait, startLockWait } from './lock-wait.ts'

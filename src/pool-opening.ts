@@ -4,7 +4,6 @@
  *
  * @module
  */
-
 import { systemClock } from './clock.ts'
 import { PatientConnection } from './connection.ts'
 import type { UnbusyError } from './errors.ts'

@@ -4,7 +4,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { OnConnection } from './connection-init.ts'
 import type { Connector } from './connector.ts'

@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import { EarliestTimer } from './earliest-timer.ts'

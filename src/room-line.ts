@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import { checkTimeout } from './flush-loop.ts'
 import type { PushResult } from './write-behind.ts'

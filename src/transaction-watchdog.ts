@@ -7,7 +7,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import { EarliestTimer } from './earliest-timer.ts'
 import { TransactionTimeoutError } from './errors.ts'

@@ -4,7 +4,6 @@
  *
  * @module
  */
-
 import type { Clock } from './clock.ts'
 import type { FlushOptions, FlushSurroundings } from './flush-loop.ts'
 
