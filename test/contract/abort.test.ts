@@ -33,7 +33,7 @@ const cases: ContractCase[] = [
       const startMs = performance.now()
       controller.abort(reason)
       expect(await failures).toEqual([reason, reason, reason, reason])
-      expect(performance.now() - startMs).toBeLessThan(250)
+      expect(performance.now() - startMs).toBeLessThan(2_000)
 
       const head = new AbortController()
       const aborted = rejection(

@@ -52,7 +52,8 @@ const holders: readonly Holder[] = [
   },
 ]
 
-const holdMs = 400
+/** A wait that blocks stands still for all of it; a busy machine does for some of it. */
+const holdMs = 1_000
 
 async function waitFor({ command, args, take, giveBack }: Holder): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'unbusy-holder-'))
@@ -81,8 +82,8 @@ async function waitFor({ command, args, take, giveBack }: Holder): Promise<void>
     await tell(giveBack)
     const freeAtMs = performance.now()
     await writing
-    expect(performance.now() - freeAtMs).toBeLessThan(250)
-    expect(loop.worstGapMs()).toBeLessThan(250)
+    expect(performance.now() - freeAtMs).toBeLessThan(holdMs / 2)
+    expect(loop.worstGapMs()).toBeLessThan(holdMs / 2)
     expect(await notes(storage.db)).toEqual(['patient'])
   } finally {
     holder.stdin.end()
