@@ -25,6 +25,12 @@ const coarseTickMs = 2_500
 /** So often the folder is found by its path, as it may have been moved away with all that is in it. */
 const findEveryMs = 5
 
+/** What the adapters know of the files besides. */
+export interface DatabaseFileWatch extends FileWatch {
+  /** The size of the WAL, open or not; `undefined` where there is none. */
+  walBytes(): number | undefined
+}
+
 interface WatchedFile {
   readonly path: string
   /** Device and inode; `undefined` until it exists: SQLite makes `-wal` and `-shm` when it needs them. */
@@ -32,11 +38,11 @@ interface WatchedFile {
 }
 
 /** Watches over the files of a connector; `undefined` for `:memory:`, which has none. */
-export function watchFiles({ path, isInMemory }: FileLocation): FileWatch | undefined {
+export function watchFiles({ path, isInMemory }: FileLocation): DatabaseFileWatch | undefined {
   return isInMemory ? undefined : new FolderWatch(path)
 }
 
-class FolderWatch implements FileWatch {
+class FolderWatch implements DatabaseFileWatch {
   readonly #path: string
   #folder = ''
   #handle: number | undefined
@@ -54,7 +60,6 @@ class FolderWatch implements FileWatch {
   }
 
   adopt(): void {
-    // Where the path is a link, SQLite keeps `-wal` and `-shm` beside the file, not beside the link.
     const path = realPathOf(this.#path)
     this.close()
     this.#folder = dirname(path)
@@ -97,6 +102,11 @@ class FolderWatch implements FileWatch {
     if (wal === undefined || identityOf(wal.path) === undefined) return false
     const found = identityOf(this.#path)
     return found !== undefined && found === database?.identity && !isFileOpen(found)
+  }
+
+  walBytes(): number | undefined {
+    const path = this.#files[1]?.path ?? `${realPathOf(this.#path)}-wal`
+    return statSync(path, missingIsUndefined)?.size
   }
 
   #statFolder(): Pick<Stats, 'mtimeMs' | 'ctimeMs' | 'ino'> {
@@ -152,6 +162,7 @@ function stateOf(path: string): string {
   return `${stats?.size} ${stats?.mtimeMs}`
 }
 
+/** Where the path is a link, SQLite keeps `-wal` and `-shm` beside the file, not beside the link. */
 function realPathOf(path: string): string {
   try {
     return realpathSync(path)

@@ -87,11 +87,6 @@ function claimOpened(path: string, engine: string, role: Role): () => void {
   return claimFile(path, engine)
 }
 
-/** The size of the WAL of a database, in bytes; 0 where there is none. */
-export function walBytes(path: string): number {
-  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
-}
-
 /** SQLite opens a file that it may not write without a word, and fails at the first write. */
 function assertWritable(path: string): void {
   if (isAllowed(path, constants.W_OK)) return

@@ -9,7 +9,7 @@ import type { CheckpointDriver } from './_checkpoint-script.ts'
 import { openCheckpointWorker } from './_checkpoint-worker.ts'
 import { context } from './_context.ts'
 import { databaseFile } from './_database-file.ts'
-import { locateFile, openFile, walBytes } from './_file.ts'
+import { locateFile, openFile } from './_file.ts'
 import { watchFiles } from './_file-watch.ts'
 import { SyncConnection } from './_sync-connection.ts'
 import type { SyncDatabase } from './_sync-database.ts'
@@ -54,8 +54,8 @@ export function syncConnector({ name, url, load, checkpointDriver }: SyncConnect
     resultCodeOf,
     nextTurn,
     close: () => fileWatch?.close(),
-    ...(!location.isInMemory && {
-      walBytes: () => walBytes(path),
+    ...(fileWatch !== undefined && {
+      walBytes: () => fileWatch.walBytes() ?? 0,
       openCheckpointWorker: async () => openCheckpointWorker(path, checkpointDriver()),
     }),
   }

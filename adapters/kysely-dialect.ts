@@ -12,7 +12,7 @@ import { context } from './_context.ts'
 import { databaseFile } from './_database-file.ts'
 import { DialectConnection } from './_dialect-connection.ts'
 import { assertReadable, type DialectIntegers } from './_dialect-facts.ts'
-import { locateFile, openFileLater, walBytes } from './_file.ts'
+import { locateFile, openFileLater } from './_file.ts'
 import { watchFiles } from './_file-watch.ts'
 import { LateClaims, OpenedDialect } from './_opened-dialect.ts'
 
@@ -128,7 +128,7 @@ export function kyselyDialect({ url, dialect, engine }: KyselyDialectOptions): K
     resultCodeOf: anyResultCodeOf,
     nextTurn,
     close: () => fileWatch?.close(),
-    ...(!location.isInMemory && { walBytes: () => walBytes(location.path) }),
+    ...(fileWatch !== undefined && { walBytes: () => fileWatch.walBytes() ?? 0 }),
   }
 }
 

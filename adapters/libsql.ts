@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs'
 import type { Connection, Connector } from '../src/connector.ts'
 import { parseDatabaseUrl } from '../src/database-url.ts'
 import { ConfigError } from '../src/errors.ts'
 import { resultCodeOf } from '../src/result-code.ts'
 import { context } from './_context.ts'
 import { databaseFile } from './_database-file.ts'
-import { type FileLocation, locateFile, openFile, walBytes } from './_file.ts'
+import { type FileLocation, locateFile, openFile } from './_file.ts'
 import { watchFiles } from './_file-watch.ts'
 import { loadLibsql } from './_libsql-client.ts'
 import { LibsqlConnection } from './_libsql-connection.ts'
@@ -73,9 +72,8 @@ export function libsql(options: LibsqlOptions): Connector {
   let isClosed = false
   /** Until its statements are finalized, a closed connection lives on, and with it -wal and -shm. */
   const giveFileBack = async (): Promise<void> => {
-    const { path, isInMemory } = location
     // If they are still there at the end, another process has the file open.
-    if (!isInMemory) await collectGarbageUntil(() => !existsSync(`${path}-wal`))
+    if (fileWatch !== undefined) await collectGarbageUntil(() => fileWatch.walBytes() === undefined)
     // One may have been opened meanwhile.
     if (openCount > 0) return
     // Not earlier: a connection that goes away late would take the locks of another engine on this file with it.
@@ -105,7 +103,7 @@ export function libsql(options: LibsqlOptions): Connector {
     },
     resultCodeOf,
     nextTurn,
-    ...(!location.isInMemory && { walBytes: () => walBytes(location.path) }),
+    ...(fileWatch !== undefined && { walBytes: () => fileWatch.walBytes() ?? 0 }),
     // No worker: its SQLite has the WAL-reset bug, so nobody but the writer may checkpoint.
     async close(): Promise<void> {
       isClosed = true

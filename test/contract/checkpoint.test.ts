@@ -1,5 +1,6 @@
 /** C13: the WAL stays bounded, and checkpoints run where they freeze nobody. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { symlink } from 'node:fs/promises'
 import { sql } from 'kysely'
 import type { CheckpointWorker, Connector } from 'unbusy'
 import { expect } from 'vitest'
@@ -90,6 +91,25 @@ const cases: ContractCase[] = [
       expect(await countPages(storage.db)).toBe(400)
       expect(largest).toBeLessThanOrEqual(2 * limitBytes)
       expect(storage.stats().wal.lastCheckpoint?.by).toBe(checkpointedBy[connector])
+    },
+  },
+  {
+    name: 'C13 the WAL of a database that is opened by a symbolic link is checkpointed as well',
+    async run({ open, connector, path }) {
+      const link = `${path}.link`
+      await symlink('case.db', link)
+      const storage = await open({
+        connector: await connectorTo(connector, link),
+        checkpointWalBytes: smallWalBytes,
+      })
+      await createPages(storage.db)
+
+      const isCheckpointed = (): boolean =>
+        checkpointedBy[connector] === undefined || storage.stats().wal.lastCheckpoint !== undefined
+      await writeUntil(storage.db, () => storage.stats().wal.bytes >= smallWalBytes && isCheckpointed())
+
+      await storage.close()
+      expect((await databaseFiles({ connector, path })).sort()).toEqual(['case.db', 'case.db.link'])
     },
   },
   {
