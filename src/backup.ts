@@ -1,22 +1,38 @@
 /**
- * Where a copy of the database goes. Loaded when one is made.
+ * Copies a database, and says where the copy goes. Loaded when one is made.
  *
  * @module
  */
-import { CompiledQuery } from 'kysely'
+import type { Statement } from './connector.ts'
 import { parseDatabaseUrl } from './database-url.ts'
-import { ConfigError } from './errors.ts'
+import { ConfigError, withCallerStack } from './errors.ts'
+import type { ConnectionPool } from './pool.ts'
 
 /**
- * The statement that copies the database to a new file.
+ * Copies the database to a new file. Whether the storage takes it in was asked at the call: its `db` would ask once more, now
+ * that this is loaded, and refuse what was called for before `close()` (contract C15).
  *
- * @param path As that of a database: each driver would read a `file:` URL differently, and SQLite takes an empty name, as
- *   well as `:memory:`, for a database that is thrown away.
- * @throws {ConfigError} If it is not that of a file.
+ * @throws {ConfigError} If the path is not that of a file.
  */
-export function backupTo(path: string): CompiledQuery {
+export async function copy(pool: ConnectionPool, path: string): Promise<void> {
+  try {
+    const statement = backupTo(path)
+    const wait = pool.startWait()
+    await pool.queue.exclusive(wait, (writer) => writer.tryExecute(statement, wait))
+  } catch (error) {
+    throw withCallerStack(error)
+  }
+}
+
+/**
+ * The path is read as that of a database: each driver would read a `file:` URL differently, and SQLite takes an empty name,
+ * as well as `:memory:`, for a database that is thrown away.
+ */
+function backupTo(path: string): Statement {
   const subject = 'the path of the backup'
   const location = parseDatabaseUrl(path, subject)
-  if (location.kind === 'file') return CompiledQuery.raw('VACUUM INTO ?', [location.path])
+  if (location.kind === 'file') {
+    return { sql: 'VACUUM INTO ?', parameters: [location.path], kind: 'alone', cacheable: false }
+  }
   throw new ConfigError(`Cannot use ${subject} as it is not that of a file: it must be a path or a file: URL`)
 }

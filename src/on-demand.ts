@@ -41,10 +41,11 @@ export class OnDemand<Code> {
 }
 
 /**
- * Resolves when nothing is being loaded, and who waited for it is on his way: what was called for before a storage closes
- * may wait for its code.
+ * Resolves a turn later, or when nothing is being loaded any more and who waited for it is on his way: what was called for
+ * before a storage closes may wait for its code.
  */
 export async function untilLoaded(nextTurn: () => Promise<void>): Promise<void> {
+  await nextTurn()
   while (loads.size > 0) {
     await Promise.allSettled(loads)
     await nextTurn()

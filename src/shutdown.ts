@@ -78,7 +78,6 @@ export class Shutdown {
     const error = intake.closedError()
     intake.refusesCalls = true
     // A transaction or stream that was called for before now is still on its way through Kysely's promises.
-    await connector.nextTurn()
     await untilLoaded(() => connector.nextTurn())
     intake.isStopped = true
     checkpoints?.stop()

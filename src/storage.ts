@@ -14,6 +14,7 @@ import { OpenDialect } from './dialect.ts'
 import type { DoctorOptions } from './doctor/examination.ts'
 import type { DoctorReport } from './doctor/report.ts'
 import type { FlushOptions } from './flush-loop.ts'
+import { OnDemand } from './on-demand.ts'
 import type { ConnectionPool } from './pool.ts'
 import type { WaitOptions, WriteOptions } from './pool-options.ts'
 import { type PreparedQuery, prepareQuery } from './prepared-query.ts'
@@ -25,6 +26,8 @@ import type { CloseReport } from './shutdown.ts'
 import { type KyselyOptions, kyselyFactory } from './storage-kysely.ts'
 import { type StorageStats, statsOf } from './storage-stats.ts'
 import type { PushResult } from './write-behind.ts'
+
+const copying = new OnDemand(() => import('./backup.ts'))
 
 /** An open database. Close it, or declare it with `await using`. */
 export class Storage<DB> implements AsyncDisposable {
@@ -200,9 +203,8 @@ export class Storage<DB> implements AsyncDisposable {
    * @throws {SqliteError} If the file exists already.
    */
   async backup(path: string): Promise<void> {
-    this.#pool.intake.assertOpen()
-    const { backupTo } = await import('./backup.ts')
-    await this.db.executeQuery(backupTo(path))
+    this.#pool.intake.assertTakesIn()
+    return (await copying.load()).copy(this.#pool, path)
   }
 
   /**
@@ -219,7 +221,7 @@ export class Storage<DB> implements AsyncDisposable {
    * ```
    */
   async doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
-    this.#pool.intake.assertOpen()
+    this.#pool.intake.assertTakesIn()
     if (options.lockTimeoutMs !== undefined) checkLockTimeout(options.lockTimeoutMs)
     // Loaded when it is asked for: a fifth of the core's size, of which an isolate on the edge has no use.
     const { examineStorage } = await import('./doctor/doctor.ts')

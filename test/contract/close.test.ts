@@ -4,7 +4,7 @@
  * @module
  */
 import { Kysely } from 'kysely'
-import { StorageClosedError, UnbusyDialect } from 'unbusy'
+import { openStorage, StorageClosedError, UnbusyDialect } from 'unbusy'
 import { expect } from 'vitest'
 import { type AnyDatabase, type CaseContext, describeContract } from './case.ts'
 import { databaseFiles } from './database-files.ts'
@@ -188,6 +188,24 @@ describeContract('close', [
 
       expect(await databaseFiles(context)).toEqual(['case.db'])
       expect(await committed(context)).toEqual(['plain'])
+    },
+  },
+  {
+    name: 'C15 a backup() that was called for before close() is made',
+    async run(context) {
+      const storage = await context.open()
+      await createNotes(storage.db, 'kept')
+      const copy = `${context.path}.copy`
+
+      const backup = storage.backup(copy)
+      await storage.close()
+
+      await backup
+      await using copied = await openStorage<AnyDatabase>({
+        connector: await connectorTo(context.connector, copy),
+        onWarning: () => {},
+      })
+      expect(await notes(copied.db)).toEqual(['kept'])
     },
   },
   {
