@@ -212,7 +212,7 @@ export class Storage<DB> implements AsyncDisposable {
    * SQLite, the journal, a pinned WAL, the file system, who else has the file open, foreign keys, integrity. It changes
    * nothing but for one PASSIVE checkpoint, and reads the whole database unless told not to (`scan`).
    *
-   * @throws {RangeError | StorageClosedError} If `lockTimeoutMs` is none, or the storage is closed.
+   * @throws {RangeError | StorageClosedError} If `lockTimeoutMs` is none, or the storage is closed, if only meanwhile.
    *
    * @example
    * ```ts

@@ -15,7 +15,11 @@ import { checkFileSystem } from './file-systems.ts'
 import { adviseOneEngine, checkDriverVersions } from './known-bugs.ts'
 import { type DoctorCheck, type DoctorReport, reportOf } from './report.ts'
 
-/** Looks at the database of an open storage, through its own connections. */
+/**
+ * Looks at the database of an open storage, through its own connections.
+ *
+ * @throws {StorageClosedError} If the storage closes meanwhile.
+ */
 export async function examineStorage(
   pool: ConnectionPool,
   { scan = true, lockTimeoutMs = 2_000 }: DoctorOptions,

@@ -3,12 +3,17 @@
  *
  * @module
  */
-import { LockTimeoutError } from '../errors.ts'
+import { LockTimeoutError, StorageClosedError } from '../errors.ts'
 import { hasResultCode, isCorrupt } from '../result-code.ts'
 import type { DoctorCheck } from './report.ts'
 
-/** What it means that a check could not be made. */
+/**
+ * What it means that a check could not be made.
+ *
+ * @throws {StorageClosedError} The error, if it is one: a report of what was not looked at would find nothing wrong.
+ */
 export function failedCheck(name: string, error: unknown): DoctorCheck {
+  if (error instanceof StorageClosedError) throw error
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof LockTimeoutError) {
     return {

@@ -1,9 +1,10 @@
 /** `storage.doctor()` on every connector: what is sound, what is dangerous, and that the storage works on. */
 import { readFileSync, statSync } from 'node:fs'
-import type { DatabaseFile, DoctorCheck, DoctorReport } from 'unbusy'
+import { type DatabaseFile, type DoctorCheck, type DoctorReport, StorageClosedError } from 'unbusy'
 import { expect } from 'vitest'
 import { type ContractCase, describeContract } from './case.ts'
 import { connectorTo } from './matrix.ts'
+import { rejection } from './note.ts'
 
 const affected = 'libsql'
 
@@ -182,6 +183,15 @@ const cases: ContractCase[] = [
       const storage = await open()
       await storage.close()
       await expect(storage.doctor()).rejects.toThrow('Cannot use the storage as it is closed')
+    },
+  },
+  {
+    name: 'doctor() of a storage that closes meanwhile rejects: what it could not look at is not fine',
+    async run({ open }) {
+      const storage = await open()
+      const examined = rejection(storage.doctor())
+      await storage.close()
+      expect(await examined).toBeInstanceOf(StorageClosedError)
     },
   },
 ]
