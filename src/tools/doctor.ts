@@ -100,7 +100,7 @@ function askThrough(reader: PatientConnection, startWait: () => LockWait): Exami
 
 /** Something is beside the file and nobody is known to use it: to open it for writing could take it over. */
 function hasLeftovers({ sidecars, holders }: FileFacts): boolean {
-  const isInUse = holders !== undefined && holders.processes.length > 0
+  const isInUse = holders?.processes.some(({ hasDeletedFile }) => !hasDeletedFile)
   return !isInUse && sidecars.some(({ suffix, sizeBytes }) => suffix !== '-shm' && sizeBytes > 0)
 }
 

@@ -1,5 +1,5 @@
 /** The doctor on real files with each defect, through every connector of this runtime. */
-import { copyFileSync, renameSync } from 'node:fs'
+import { copyFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DoctorCheck, DoctorReport } from 'unbusy'
 import { holdLock } from 'unbusy/testing'
@@ -185,6 +185,26 @@ describe('doctor', () => {
     }
     removeFolders([folder])
   })
+
+  it.skipIf(!tellsHolders)(
+    'leaves a WAL alone although a process uses a deleted file of that name',
+    async () => {
+      const folder = copyOf(sick)
+      const path = join(folder, 'crashed.db')
+      rmSync(`${path}-shm`)
+      for (const suffix of ['', '-wal']) renameSync(`${path}${suffix}`, `${path}${suffix}.kept`)
+      await peerQuery(path, ['create table t (a)'])
+      {
+        await using _lock = await holdLock(path, 60_000, { command: peerCommand() })
+        for (const suffix of ['', '-wal']) renameSync(`${path}${suffix}.kept`, `${path}${suffix}`)
+
+        await examineFile({ file: path })
+
+        expect(filesOf(folder, 'crashed')).toContain('.db-wal')
+      }
+      removeFolders([folder])
+    },
+  )
 
   it.each([
     [':memory:', /storage\.doctor\(\)/],
