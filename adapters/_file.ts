@@ -122,7 +122,7 @@ function reasonOf(path: string, cause: unknown): string {
   if (file === undefined && !isAllowed(folder, constants.W_OK)) {
     return `it does not exist and this process may not create files in ${folder}`
   }
-  if (file !== undefined && !isAllowed(path, constants.R_OK)) {
+  if (file !== undefined && !isReadable(path)) {
     return 'this process may not read it: its permissions must allow that'
   }
   return `the driver failed: ${cause instanceof Error ? cause.message : String(cause)}`
@@ -134,6 +134,11 @@ function statOf(path: string): ReturnType<typeof statSync> | undefined {
   } catch {
     return undefined
   }
+}
+
+/** As far as this runtime can tell. */
+export function isReadable(path: string): boolean {
+  return isAllowed(path, constants.R_OK)
 }
 
 function isAllowed(path: string, mode: number): boolean {

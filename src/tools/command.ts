@@ -58,7 +58,8 @@ Exit code, by the worst finding:
   0   ok or info
   1   warning: something wants attention
   2   danger: data can be lost or is damaged
-  64  nothing was examined: no such file, a wrong option, a driver that is not installed
+  64  nothing was examined: no such file, one that may not be read, a wrong option, a driver that is not
+      installed
   70  the doctor itself failed
 `
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { statSync } from 'node:fs'
+import { isReadable } from '../../adapters/_file.ts'
 import { parseDatabaseUrl } from '../database-url.ts'
 import { UnbusyError } from '../errors.ts'
 
@@ -12,7 +13,7 @@ export class DoctorUsageError extends UnbusyError {
   override name = 'DoctorUsageError'
 }
 
-/** @throws {DoctorUsageError} If there is no such file, or it is none. */
+/** @throws {DoctorUsageError} If there is no such file, it is none, or it may not be read. */
 export function assertIsFile(file: string): void {
   const location = withUsageErrorsNow(() => parseDatabaseUrl(file, 'the file'))
   if (location.kind === 'memory') {
@@ -40,6 +41,10 @@ export function assertIsFile(file: string): void {
   if (stat.isDirectory())
     throw new DoctorUsageError(`Cannot examine ${path} as it is a folder: name the database file`)
   if (!stat.isFile()) throw new DoctorUsageError(`Cannot examine ${path} as it is not a regular file`)
+  if (!isReadable(path))
+    throw new DoctorUsageError(
+      `Cannot examine ${path} as this user may not read it: run the doctor as one who may`,
+    )
 }
 
 /** What fails here is no finding about the file. */

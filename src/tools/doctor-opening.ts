@@ -29,9 +29,30 @@ export function takenOver(dialect: string): DoctorCheck {
   }
 }
 
+/**
+ * Whether to read the database could leave a -wal and -shm of this user beside it: SQLite makes them in WAL mode, and removes
+ * them only if it may write to the database. Who may could not write to them, and with them not to his database any more.
+ * Which mode it is in is known to nobody who has not opened it.
+ */
+export function couldLeaveFiles({ isWritable, isFolderWritable, sidecars }: FileFacts): boolean {
+  const isThere = (suffix: string): boolean => sidecars.some((sidecar) => sidecar.suffix === suffix)
+  return !isWritable && isFolderWritable && !(isThere('-wal') && isThere('-shm'))
+}
+
+/** Said where the content is left alone for that. */
+export const leftAlone: DoctorCheck = {
+  name: 'open',
+  severity: 'warning',
+  message:
+    'The content was not looked at: in WAL mode SQLite would leave a -wal and -shm of this user beside the file, and ' +
+    'programs that may write to the file could not write to them, and to the database no more',
+  advice: 'Run the doctor as a user who may write to the file',
+}
+
 /** Why the content could not be looked at. */
 export function openingCheck(error: unknown, facts: FileFacts | undefined, canWrite: boolean): DoctorCheck {
   const name = 'open'
+  const mayWrite = canWrite && facts?.isFolderWritable !== false
   const message = error instanceof Error ? error.message : String(error)
   if (hasResultCode(error, isNotADatabase)) {
     return {
@@ -44,7 +65,7 @@ export function openingCheck(error: unknown, facts: FileFacts | undefined, canWr
     }
   }
   const hasJournal = facts?.sidecars.some(({ suffix, sizeBytes }) => suffix === '-journal' && sizeBytes > 0)
-  if (!canWrite && hasJournal && hasResultCode(error, isReadonly)) {
+  if (!mayWrite && hasJournal && hasResultCode(error, isReadonly)) {
     return {
       name,
       severity: 'warning',
@@ -55,7 +76,7 @@ export function openingCheck(error: unknown, facts: FileFacts | undefined, canWr
         'Then run the doctor again. To keep the evidence, copy the file and its -journal before',
     }
   }
-  if (!canWrite && (hasResultCode(error, isReadonly) || hasResultCode(error, isCannotOpen))) {
+  if (!mayWrite && (hasResultCode(error, isReadonly) || hasResultCode(error, isCannotOpen))) {
     return {
       name,
       severity: 'warning',

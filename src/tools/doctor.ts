@@ -20,7 +20,7 @@ import { type DoctorCheck, type DoctorReport, reportOf } from '../doctor/report.
 import { type LockWait, startLockWait } from '../lock-wait.ts'
 import type { ConnectionOptions } from '../physical-connection.ts'
 import { assertIsFile, DoctorUsageError, withUsageErrors } from './doctor-file.ts'
-import { openingCheck, openingOptions, takenOver } from './doctor-opening.ts'
+import { couldLeaveFiles, leftAlone, openingCheck, openingOptions, takenOver } from './doctor-opening.ts'
 
 /** What the doctor is asked. */
 export interface DoctorRequest {
@@ -79,6 +79,7 @@ async function examineContent(
   const startWait = (): LockWait => startLockWait(systemClock, lockTimeoutMs)
   let reader: PatientConnection | undefined
   try {
+    if (facts !== undefined && couldLeaveFiles(facts)) return [leftAlone]
     reader = await PatientConnection.open(connector, 'reader', connectionOptions, startWait())
     const ask = askThrough(reader, startWait)
     // Most drivers open anything; what the file is shows at the first read.

@@ -136,6 +136,36 @@ describe(`unbusy on ${runtime}`, () => {
       expect(wal?.stdout).toMatch(/^warning {2}open: The database cannot be read without writing/m)
       expect(rollback?.stdout).toMatch(/^ok {7}integrity: /m)
       expect([wal?.exitCode, rollback?.exitCode]).toEqual([1, 1])
+
+      chmodSync(join(folder, 'closed', 'sound.db'), 0o666)
+      const own = await unbusy(['doctor', join(folder, 'closed', 'sound.db')], asNobody)
+      expect(own.stdout).toMatch(/^warning {2}open: The database cannot be read without writing/m)
+      expect(own.exitCode).toBe(1)
+    },
+  )
+
+  it.skipIf(reason !== undefined)(
+    `doctor of a user who may not write leaves nothing in the way of who may${reason === undefined ? '' : ` (${reason})`}`,
+    async () => {
+      chmodSync(folder, 0o755)
+      const open = join(folder, 'open')
+      mkdirSync(open)
+      const names = ['sound', 'rollback', 'text'] as const
+      for (const name of names) copyFileSync(join(folder, `${name}.db`), join(open, `${name}.db`))
+      for (const name of names) chmodSync(join(open, `${name}.db`), 0o444)
+      chmodSync(join(open, 'text.db'), asNobody.length === 0 ? 0o000 : 0o600)
+      chmodSync(open, 0o777)
+
+      const [wal, rollback, unreadable] = await Promise.all(
+        names.map((name) => unbusy(['doctor', join(open, `${name}.db`)], asNobody)),
+      )
+
+      for (const examined of [wal, rollback]) {
+        expect(examined?.stdout).toMatch(/^warning {2}open: The content was not looked at/m)
+        expect(examined?.exitCode).toBe(1)
+      }
+      expect(filesOf(open, 'sound')).toEqual(['.db'])
+      expect(unreadable).toMatchObject({ exitCode: 64, stderr: expect.stringMatching(/may not read it/) })
     },
   )
 })
