@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { accessSync, constants, realpathSync, type Stats, statfsSync, statSync } from 'node:fs'
+import { constants, realpathSync, type Stats, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseFile, FileFacts, SidecarFile } from '../src/doctor/file-facts.ts'
+import { isAllowed } from './_file.ts'
 import { holdersOf } from './_file-holders.ts'
 import { partVersions } from './_part-versions.ts'
 
@@ -75,10 +76,5 @@ function statOf(path: string): Stats | undefined {
 }
 
 function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
+  return isAllowed(path, constants.W_OK)
 }

@@ -122,7 +122,7 @@ function reasonOf(path: string, cause: unknown): string {
   if (file === undefined && !isAllowed(folder, constants.W_OK)) {
     return `it does not exist and this process may not create files in ${folder}`
   }
-  if (file !== undefined && !isReadable(path)) {
+  if (file !== undefined && !isAllowed(path, constants.R_OK)) {
     return 'this process may not read it: its permissions must allow that'
   }
   return `the driver failed: ${cause instanceof Error ? cause.message : String(cause)}`
@@ -136,12 +136,8 @@ function statOf(path: string): ReturnType<typeof statSync> | undefined {
   }
 }
 
-/** As far as this runtime can tell. */
-export function isReadable(path: string): boolean {
-  return isAllowed(path, constants.R_OK)
-}
-
-function isAllowed(path: string, mode: number): boolean {
+/** Whether this process may read or write it, as far as the runtime tells. */
+export function isAllowed(path: string, mode: number): boolean {
   try {
     accessSync(path, mode)
     return true

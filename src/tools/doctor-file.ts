@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { statSync } from 'node:fs'
-import { isReadable } from '../../adapters/_file.ts'
+import { constants, statSync } from 'node:fs'
+import { isAllowed } from '../../adapters/_file.ts'
 import { parseDatabaseUrl } from '../database-url.ts'
 import { UnbusyError } from '../errors.ts'
 
@@ -41,7 +41,7 @@ export function assertIsFile(file: string): void {
   if (stat.isDirectory())
     throw new DoctorUsageError(`Cannot examine ${path} as it is a folder: name the database file`)
   if (!stat.isFile()) throw new DoctorUsageError(`Cannot examine ${path} as it is not a regular file`)
-  if (!isReadable(path))
+  if (!isAllowed(path, constants.R_OK))
     throw new DoctorUsageError(
       `Cannot examine ${path} as this user may not read it: run the doctor as one who may`,
     )
