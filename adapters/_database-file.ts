@@ -16,14 +16,14 @@ const suffixes = ['-wal', '-shm', '-journal'] as const
 /**
  * The part of a connector that speaks of its file.
  *
- * @param path The absolute path of the database.
+ * @param place Where the database is by the time of a question.
  * @param driver The name of the connector.
  */
-export function databaseFile(path: string, driver: string): DatabaseFile {
+export function databaseFile(place: { readonly path: string }, driver: string): DatabaseFile {
   return {
-    fileSystemType: () => fileSystemType(path),
+    fileSystemType: () => fileSystemType(place.path),
     partVersions: () => partVersions(driver),
-    facts: () => factsOf(path),
+    facts: () => factsOf(place.path),
   }
 }
 

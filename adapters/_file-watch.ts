@@ -26,7 +26,9 @@ const coarseTickMs = 2_500
 const findEveryMs = 5
 
 /** What the adapters know of the files besides. */
-export interface DatabaseFileWatch extends FileWatch {
+export interface DatabaseFileWatch extends FileWatch, FileLocation {
+  /** What is to be opened: the file that was adopted, until the close, also if a link in its path leads elsewhere by then. */
+  readonly path: string
   /** The size of the WAL, open or not; `undefined` where there is none. */
   walBytes(): number | undefined
 }
@@ -43,7 +45,10 @@ export function watchFiles({ path, isInMemory }: FileLocation): DatabaseFileWatc
 }
 
 class FolderWatch implements DatabaseFileWatch {
+  readonly isInMemory = false
   readonly #path: string
+  /** Whether connections are open to what was adopted, or may be. */
+  #isInUse = false
   #folder = ''
   #handle: number | undefined
   #foundAtMs = Number.NEGATIVE_INFINITY
@@ -59,12 +64,22 @@ class FolderWatch implements DatabaseFileWatch {
     this.#path = path
   }
 
+  get path(): string {
+    const [database] = this.#files
+    if (!this.#isInUse || database === undefined) return this.#path
+    return identityOf(this.#path) === database.identity ? this.#path : database.path
+  }
+
   adopt(): void {
-    const path = realPathOf(this.#path)
+    const path = realPathOf(this.path)
+    // Where the writer is opened anew, another database at its path is a change that is still to be told.
+    const known = this.#isInUse ? this.#files[0]?.identity : undefined
     this.close()
+    this.#isInUse = true
     this.#folder = dirname(path)
     this.#handle = openFolder(this.#folder)
-    this.#files = [path, `${path}-wal`, `${path}-shm`].map((it) => ({ path: it, identity: identityOf(it) }))
+    const sidecars = [`${path}-wal`, `${path}-shm`].map((it) => ({ path: it, identity: identityOf(it) }))
+    this.#files = [{ path, identity: known ?? identityOf(path) }, ...sidecars]
     this.#trustedMtimeMs = Number.NaN
   }
 
@@ -85,6 +100,7 @@ class FolderWatch implements DatabaseFileWatch {
   }
 
   close(): void {
+    this.#isInUse = false
     if (this.#handle !== undefined) closeSync(this.#handle)
     this.#handle = undefined
   }
@@ -94,13 +110,13 @@ class FolderWatch implements DatabaseFileWatch {
     // SQLite itself leaves a database alone that is not at its path any more.
     if (database === undefined || identityOf(database.path) !== database.identity) return true
     if (wal !== undefined && identityOf(wal.path) !== wal.identity && sizeOf(wal.path) > 0) return false
-    return stateOf(this.#path) === this.#lostState
+    return stateOf(database.path) === this.#lostState
   }
 
   isWalLeft(): boolean {
     const [database, wal] = this.#files
     if (wal === undefined || identityOf(wal.path) === undefined) return false
-    const found = identityOf(this.#path)
+    const found = identityOf(this.path)
     return found !== undefined && found === database?.identity && !isFileOpen(found)
   }
 
@@ -121,8 +137,10 @@ class FolderWatch implements DatabaseFileWatch {
       const identity = identityOf(file.path)
       if (identity === file.identity) continue
       if (file.identity !== undefined) {
-        disownFile(this.#files[0]?.identity)
-        this.#lostState = this.#isWrittenSinceNames() ? undefined : stateOf(this.#path)
+        const [database = file] = this.#files
+        disownFile(database.identity)
+        this.#lostState = this.#isWrittenSinceNames(database) ? undefined : stateOf(database.path)
+        this.#isInUse = false
         return { file: file.path, change: identity === undefined ? 'deleted' : 'replaced' }
       }
       file.identity = identity
@@ -134,9 +152,9 @@ class FolderWatch implements DatabaseFileWatch {
    * Whether the database was written to after a name last came or went: a backup copied over it, as SQLite writes before it
    * deletes a WAL. A checkpoint of our own that was still running looks the same.
    */
-  #isWrittenSinceNames(): boolean {
+  #isWrittenSinceNames({ path }: WatchedFile): boolean {
     const { mtimeMs } = statSync(this.#folder, missingIsUndefined) ?? noFolder
-    return (statSync(this.#path, missingIsUndefined)?.mtimeMs ?? 0) > mtimeMs
+    return (statSync(path, missingIsUndefined)?.mtimeMs ?? 0) > mtimeMs
   }
 }
 

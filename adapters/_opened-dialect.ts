@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs'
 import { CompiledQuery, type DatabaseConnection, type Dialect, type Driver } from 'kysely'
 import { OpenError } from '../src/errors.ts'
 import {
@@ -14,6 +13,7 @@ import {
   type RunSql,
 } from './_dialect-facts.ts'
 import type { FileLocation } from './_file.ts'
+import type { DatabaseFileWatch } from './_file-watch.ts'
 import { collectGarbageUntil } from './_libsql-garbage.ts'
 
 /** In this process: a dialect has one database, and each connection needs its own. */
@@ -76,12 +76,13 @@ const sameDialect =
  * may leave statements to the garbage collector, and a handle that goes away late drops the locks of another engine.
  */
 export class LateClaims {
-  readonly #location: FileLocation
+  readonly #files: DatabaseFileWatch | undefined
   #releases: (() => void)[] = []
   #openCount = 0
 
-  constructor(location: FileLocation) {
-    this.#location = location
+  /** @param files Those of the database; none for `:memory:`. */
+  constructor(files: DatabaseFileWatch | undefined) {
+    this.#files = files
   }
 
   add(release: () => void): void {
@@ -91,8 +92,7 @@ export class LateClaims {
 
   async onClose(): Promise<void> {
     if (--this.#openCount > 0) return
-    const { path, isInMemory } = this.#location
-    const isClosed = (): boolean => isInMemory || !existsSync(`${path}-wal`)
+    const isClosed = (): boolean => this.#files?.walBytes() === undefined
     // If they are still there at the end, another process has the file open.
     if (!isClosed()) await collectGarbageUntil(isClosed)
     if (this.#openCount > 0) return

@@ -37,18 +37,16 @@ export interface SyncConnectorOptions {
  */
 export function syncConnector({ name, url, load, checkpointDriver }: SyncConnectorOptions): Connector {
   const location = locateFile(url, name)
-  const { path } = location
   const fileWatch = watchFiles(location)
   return {
     name,
     location: location.path,
     capabilities: { singleConnection: location.isInMemory, autocommit: true, synchronous: true },
     ...(context !== undefined && { context }),
-    ...(fileWatch !== undefined && { fileWatch }),
-    ...(!location.isInMemory && { file: databaseFile(location.path, name) }),
+    ...(fileWatch !== undefined && { fileWatch, file: databaseFile(fileWatch, name) }),
     async connect(role, settings): Promise<Connection> {
       const driver = await load()
-      const { database, release } = openFile(location, name, (path) => driver.open(path), role)
+      const { database, release } = openFile(fileWatch ?? location, name, (path) => driver.open(path), role)
       return new SyncConnection(database, settings, release)
     },
     resultCodeOf,
@@ -56,7 +54,7 @@ export function syncConnector({ name, url, load, checkpointDriver }: SyncConnect
     close: () => fileWatch?.close(),
     ...(fileWatch !== undefined && {
       walBytes: () => fileWatch.walBytes() ?? 0,
-      openCheckpointWorker: async () => openCheckpointWorker(path, checkpointDriver()),
+      openCheckpointWorker: async () => openCheckpointWorker(fileWatch.path, checkpointDriver()),
     }),
   }
 }

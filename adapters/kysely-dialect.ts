@@ -90,7 +90,7 @@ export function kyselyDialect({ url, dialect, engine }: KyselyDialectOptions): K
   const location = locateFile(url, 'kysely-dialect')
   const fileWatch = watchFiles(location)
   const engineName = engine ?? `an engine without a name (kysely-dialect ${++unnamedEngines})`
-  const claims = new LateClaims(location)
+  const claims = new LateClaims(fileWatch)
   let integers: DialectIntegers | undefined
   return {
     name: 'kysely-dialect',
@@ -101,12 +101,11 @@ export function kyselyDialect({ url, dialect, engine }: KyselyDialectOptions): K
       return integers
     },
     ...(context !== undefined && { context }),
-    ...(fileWatch !== undefined && { fileWatch }),
-    ...(!location.isInMemory && { file: databaseFile(location.path, 'kysely-dialect') }),
+    ...(fileWatch !== undefined && { fileWatch, file: databaseFile(fileWatch, 'kysely-dialect') }),
     async connect(role, settings): Promise<Connection> {
       const open = async (path: string): Promise<OpenedDialect> =>
-        OpenedDialect.open(await dialect(path, role), location)
-      const { database, release } = await openFileLater(location, engineName, open, role)
+        OpenedDialect.open(await dialect(path, role), { ...location, path })
+      const { database, release } = await openFileLater(fileWatch ?? location, engineName, open, role)
       claims.add(release)
       const close = (): Promise<void> => database.close().finally(() => claims.onClose())
       integers = database.integers

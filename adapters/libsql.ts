@@ -89,12 +89,12 @@ export function libsql(options: LibsqlOptions): Connector {
     location: location.path,
     capabilities: { singleConnection: location.isInMemory, autocommit: false },
     ...(context !== undefined && { context }),
-    ...(fileWatch !== undefined && { fileWatch }),
-    ...(!location.isInMemory && { file: databaseFile(location.path, 'libsql') }),
+    ...(fileWatch !== undefined && { fileWatch, file: databaseFile(fileWatch, 'libsql') }),
     async connect(role, settings): Promise<Connection> {
       const createClient = await loadLibsql()
-      const config = { ...driverOptions, ...ownedOptions, url: clientUrl(location) }
-      const opened = openFile(location, 'libsql', () => createClient(config), role)
+      const place = fileWatch ?? location
+      const config = { ...driverOptions, ...ownedOptions, url: clientUrl(place) }
+      const opened = openFile(place, 'libsql', () => createClient(config), role)
       release?.()
       release = opened.release
       openCount++

@@ -3,11 +3,10 @@ import { mkdirSync, readdirSync, renameSync, symlinkSync, unlinkSync, writeFileS
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { watchFiles } from '../../adapters/_file-watch.ts'
-import type { FileWatch } from '../../src/connector.ts'
+import { type DatabaseFileWatch, watchFiles } from '../../adapters/_file-watch.ts'
 import { temporaryFolder } from './_local.ts'
 
-function watch(path: string): FileWatch {
+function watch(path: string): DatabaseFileWatch {
   const files = watchFiles({ path, isInMemory: false })
   if (files === undefined) throw new Error('A file has files')
   files.adopt()
@@ -62,6 +61,38 @@ test('behind a symbolic link, the files beside the target are watched', () => {
   unlinkSync(`${target}-wal`)
 
   expect(files.change()).toEqual({ file: `${target}-wal`, change: 'deleted' })
+})
+
+test('a link that leads elsewhere does not lead there who opens more of the same, until all is closed', () => {
+  const folder = temporaryFolder()
+  const [first, second, link] = ['first.db', 'second.db', 'link.db'].map((name) => join(folder, name))
+  make(String(first), '', '-wal')
+  make(String(second), '')
+  symlinkSync(String(first), String(link))
+  const files = watch(String(link))
+  expect(files.path).toBe(link)
+
+  unlinkSync(String(link))
+  symlinkSync(String(second), String(link))
+
+  expect(files.path).toBe(first)
+  files.adopt()
+  expect(files.path).toBe(first)
+  expect(files.walBytes()).toBe('-wal'.length)
+  expect(files.change()).toBeUndefined()
+  files.close()
+  expect(files.path).toBe(link)
+})
+
+test('a database that was replaced while the writer is opened anew is a change', () => {
+  const path = join(temporaryFolder(), 'test.db')
+  make(path, '', '-new')
+  const files = watch(path)
+  renameSync(`${path}-new`, path)
+
+  files.adopt()
+
+  expect(files.change()).toEqual({ file: path, change: 'replaced' })
 })
 
 test('a folder that is gone', () => {

@@ -5,12 +5,13 @@
  * @module
  */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { type Clock, FileReplacedError, OpenError, type Storage, systemClock } from 'unbusy'
 import { expect } from 'vitest'
 import { collectGarbage } from '../../adapters/_libsql-garbage.ts'
 import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from '../contract/case.ts'
+import { connectorTo } from '../contract/matrix.ts'
 import { notes, rejection } from '../contract/note.ts'
 import { until } from '../contract/together.ts'
 import { binary } from '../processes/peer.ts'
@@ -236,6 +237,34 @@ const others: readonly ContractCase[] = [
 
       const last = "select count(*) as last from note where text = 'last'"
       expect(await stranger(path, last)).toEqual([{ last: 1 }])
+    },
+  },
+  {
+    name: 'a link that leads to another database by now: reads, writes and checkpoints stay with the one that was opened',
+    async run({ open, connector, path }) {
+      const link = `${path}.link`
+      const other = `${path}.other`
+      await stranger(other, 'create table note (id integer primary key, text text)', theirs)
+      symlinkSync('case.db', link)
+      const own = await connectorTo(connector, link)
+      const storage = await open({ connector: own, checkpointWalBytes: 65_536 })
+      await createNotes(storage)
+
+      symlinkSync('case.db.other', `${link}.next`)
+      renameSync(`${link}.next`, link)
+
+      const { acknowledged, attempted } = await writeAll(storage)
+      expect(acknowledged).toBe(attempted)
+      expect(await notes(storage.db)).toHaveLength(acknowledged)
+      if (own.openCheckpointWorker !== undefined) {
+        await until(async () => {
+          await sql`insert into note (text) values (hex(zeroblob(5000)))`.execute(storage.db)
+          return (storage.stats().wal.lastCheckpoint?.checkpointedFrames ?? 0) > 0
+        })
+      }
+      await storage.close()
+      expect(await stranger(other, counts)).toEqual([{ n: 300, theirs: 300 }])
+      expect(await notes((await open({ connector: own })).db)).toHaveLength(300)
     },
   },
   {
