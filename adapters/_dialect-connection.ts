@@ -18,6 +18,7 @@ import { isReadonly } from '../src/result-code.ts'
 import { normalizeRows, type Row } from '../src/values.ts'
 import { anyResultCodeOf } from './_any-result-code.ts'
 import { bindable, type DialectIntegers } from './_dialect-facts.ts'
+import { collectGarbage } from './_libsql-garbage.ts'
 
 /** Statements between two macrotasks: dialects leave what they prepared to finalizers, which never run in microtasks. */
 const statementsPerTurn = 50
@@ -54,7 +55,7 @@ export class DialectConnection implements Connection {
     return this.#inTransaction
   }
 
-  execute({ sql, parameters }: Statement): Promise<StatementResult> {
+  execute({ sql, parameters, kind, cacheable }: Statement): Promise<StatementResult> {
     return this.#inTurn(async () => {
       // Some drivers name columns when they prepare, before the step that notices a changed schema (node:sqlite of Deno).
       if (sql.includes('*')) await this.#run(refreshSchema)
@@ -62,6 +63,11 @@ export class DialectConnection implements Connection {
         sql,
         bindable(parameters, this.#options.integers),
       )
+      // Under bun:sqlite an EXPLAIN stays in progress until it is garbage: the connection would see no newer commit.
+      if (kind === 'read' && !cacheable) {
+        await collectGarbage()
+        await this.#options.nextTurn()
+      }
       return {
         rows: normalizeRows(rows, true, this.#options.settings.integers) as Row[],
         ...(numAffectedRows !== undefined && { changes: numAffectedRows }),

@@ -58,6 +58,7 @@ let unnamedEngines = 0
  * - **Transactions that SQLite ended by itself** are found by a `BEGIN` that is tried after an error in one.
  * - **Locks while the dialect opens** (`onCreateConnection`) are not waited for, but by the driver, which may block.
  * - **Closing** runs a garbage collection if `-wal` is still there, as drivers leave statements to the collector.
+ * - **EXPLAIN** runs one too: a driver may leave it in progress until then.
  * - **Checkpoints** run in commits, on the event loop: there is no worker with the same engine.
  * - **The engine**: without `engine` no other storage of this process can open the file.
  *

@@ -48,6 +48,23 @@ describe.each(wrappedDialects)('kyselyDialect() over $name', (wrapped) => {
     await connection.commit()
   })
 
+  test('an EXPLAIN leaves nothing in progress: what is read after it is not an old snapshot', async () => {
+    const { db } = await open(optionsOf(wrapped, newPath()))
+    await createTable(db)
+
+    const seen: unknown[] = []
+    for (const [a, explained] of ['select b from t', "insert into t values (9, 'no')"].entries()) {
+      await sql.raw(`explain query plan ${explained}`).execute(db)
+      await sql.raw(`explain ${explained}`).execute(db)
+      for (const b of ['first', 'second']) {
+        await sql`insert or replace into t values (${a}, ${b})`.execute(db)
+        seen.push((await sql`select b from t where a = ${a}`.execute(db)).rows)
+      }
+    }
+
+    expect(seen).toEqual([[{ b: 'first' }], [{ b: 'second' }], [{ b: 'first' }], [{ b: 'second' }]])
+  })
+
   test('knows that a COMMIT which failed left the transaction open', async () => {
     const connection = await connect(wrap(wrapped, newPath()))
     await connection.exec('pragma foreign_keys = on')
