@@ -76,13 +76,15 @@ export class ConnectionLease {
   /**
    * Takes the connection back and rolls back what is open on it. Resolves when that is done; the connection may go to
    * somebody else then. A second reason changes nothing.
+   *
+   * @param tidy Undoes what else the holder did to the connection. Must not throw.
    */
-  revoke(error: UnbusyError): Promise<void> {
-    this.#revoking ??= this.#revoke(error)
+  revoke(error: UnbusyError, tidy?: () => Promise<void>): Promise<void> {
+    this.#revoking ??= this.#revoke(error, tidy)
     return this.#revoking
   }
 
-  async #revoke(error: UnbusyError): Promise<void> {
+  async #revoke(error: UnbusyError, tidy?: () => Promise<void>): Promise<void> {
     this.#revokedBy = error
     // A COMMIT that waits for readers, as in a journal mode other than WAL, must not succeed any more.
     if (this.#wait !== undefined) this.#wait.abandonedBy = error
@@ -93,6 +95,7 @@ export class ConnectionLease {
       })
     }
     await this.connection.rollback()
+    await tidy?.()
     this.#settleRevoked(error)
     this.release()
   }

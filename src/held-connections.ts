@@ -10,6 +10,7 @@ import type { BeginMode } from './connector.ts'
 import { type UnbusyError, UnsupportedError } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
+import { SessionPragmas } from './session-pragmas.ts'
 import { watchdogOf } from './transaction-watchdog.ts'
 
 /** Takes connections from the pool no earlier than they are needed, and gives them back. */
@@ -18,6 +19,8 @@ export class HeldConnections {
   readonly #onRevoked: (error: UnbusyError) => void
   #lease: ConnectionLease | undefined
   #reader: ConnectionLease | undefined
+  /** What the session has set on the connection. */
+  readonly pragmas: SessionPragmas
   /** What it holds may be held for longer than `maxTransactionMs`. */
   hasNoTimeLimit = false
 
@@ -25,6 +28,7 @@ export class HeldConnections {
   constructor(pool: ConnectionPool, onRevoked: (error: UnbusyError) => void) {
     this.#pool = pool
     this.#onRevoked = onRevoked
+    this.pragmas = new SessionPragmas(pool.connector)
   }
 
   /** The writer, if it is held. */
@@ -69,22 +73,32 @@ export class HeldConnections {
   }
 
   /** Gives the writer back without an open transaction and, if the session changed some, with its pragmas as they were. */
-  async release(hasSetPragma: boolean): Promise<void> {
+  async release(): Promise<void> {
     const lease = this.#lease
     if (lease === undefined) return
     try {
       const wait = this.#pool.startWait()
       await lease.use(async (writer) => {
         await writer.rollback()
-        if (hasSetPragma) await writer.init(wait)
+        await this.#tidy(writer, wait)
       }, wait)
     } catch {
-      // A revoked writer is out of our hands; one whose pragmas could not be set back is not for the next caller.
-      if (lease.revokedBy === undefined) lease.connection.reset()
+      // A revoked writer is out of our hands.
     } finally {
       this.#lease = undefined
       // Of a revoked one the storage disposes: what ran on it may not be through.
       if (lease.revokedBy === undefined) lease.release()
+    }
+  }
+
+  /** Never throws: a connection whose pragmas could not be set back is not for the next caller. */
+  async #tidy(connection: PatientConnection, wait: LockWait = this.#pool.startWait()): Promise<void> {
+    if (!this.pragmas.areSet) return
+    try {
+      await this.pragmas.restore((statement) => connection.direct.run(statement))
+      await connection.init(wait)
+    } catch {
+      connection.reset()
     }
   }
 
@@ -119,7 +133,9 @@ export class HeldConnections {
     const unwatch = watchdogOf(this.#pool).watch({
       holds,
       lease,
-      ...(!this.hasNoTimeLimit && { end: (error) => void lease.revoke(error) }),
+      ...(!this.hasNoTimeLimit && {
+        end: (error) => void lease.revoke(error, () => this.#tidy(lease.connection)),
+      }),
     })
     void lease.released.then(unwatch)
     return lease

@@ -10,6 +10,7 @@ import { TransactionEndedError, UnsupportedError } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
 import { assertPragmaAllowed } from './router.ts'
 import type { SavepointStack } from './savepoint-stack.ts'
+import type { SessionPragmas } from './session-pragmas.ts'
 import type { RoutedStatement } from './statement.ts'
 
 /** How a transaction began. */
@@ -56,14 +57,17 @@ export class OpenTransaction {
   /**
    * Runs one statement.
    *
+   * @param pragmas Of the session: told of one that the statement sets.
    * @throws {TransactionEndedError} If the transaction is over.
    */
-  async run(statement: RoutedStatement): Promise<StatementResult> {
+  async run(statement: RoutedStatement, pragmas: SessionPragmas): Promise<StatementResult> {
     const { connection, isReadOnly, savepoints } = this.#start
     this.#assertOpen()
     assertWorksInTransaction(statement, isReadOnly)
     try {
       if (statement.shape.control?.action !== 'rollback to') this.#assertCertain()
+      const { pragma } = statement.shape
+      if (pragma?.assigns) await pragmas.note(pragma, (each) => connection.direct.run(each))
       const result = await connection.direct.run(statement)
       // What ended the transaction would have taken the savepoint with it.
       this.#doubtedSince = undefined

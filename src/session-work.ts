@@ -5,7 +5,7 @@
  * @module
  */
 import type { ConnectionLease } from './connection-lease.ts'
-import type { BeginMode, StatementResult } from './connector.ts'
+import type { BeginMode, Statement, StatementResult } from './connector.ts'
 import { TransactionControlError, TransactionEndedError, type UnbusyError } from './errors.ts'
 import { HeldConnections } from './held-connections.ts'
 import type { LockWait } from './lock-wait.ts'
@@ -28,7 +28,6 @@ export class SessionWork {
   readonly #held: HeldConnections
   #transaction: OpenTransaction | undefined
   #hasWritten = false
-  #hasSetPragma = false
   /** Kysely ended a transaction, and no query has come since. */
   #hasJustEnded = false
   readonly #revocation: PromiseWithResolvers<UnbusyError> = Promise.withResolvers()
@@ -65,7 +64,6 @@ export class SessionWork {
 
   async execute(statement: RoutedStatement, wait: LockWait): Promise<StatementResult> {
     const { control, pragma } = statement.shape
-    if (pragma?.assigns) this.#hasSetPragma = true
     if (this.#transaction !== undefined) return this.#executeInside(this.#transaction, statement)
     await this.#assertNotOver()
     if (control !== undefined) return this.#control(statement, wait)
@@ -79,7 +77,11 @@ export class SessionWork {
     // What this session wrote may be visible on the writer alone: a temp table, changes(), last_insert_rowid().
     if (lease === undefined) return executeOnWriter(this.#pool, statement, wait)
     await letWritesBreathe(this.#pool)
-    const run = (): Promise<StatementResult> => lease.connection.execute(statement, wait)
+    const run = async (): Promise<StatementResult> => {
+      const runNow = (each: Statement): Promise<StatementResult> => lease.connection.execute(each, wait)
+      if (pragma?.assigns) await this.#held.pragmas.note(pragma, runNow)
+      return runNow(statement)
+    }
     return this.#held.use(() => withEffects(this.#pool, statement, run), { sql: statement.sql, wait })
   }
 
@@ -127,7 +129,7 @@ export class SessionWork {
     const transaction = this.#transaction
     // Fails only if the storage took the writer back, and then it was rolled back there.
     if (transaction !== undefined) await this.end('rollback').catch(() => {})
-    await this.#held.release(this.#hasSetPragma)
+    await this.#held.release()
     // An error that the caller has already says more than this one, which would take its place.
     if (transaction?.owner === 'raw' && !transaction.hasFailed && !this.hasFailed)
       throw new TransactionControlError(leftOpen)
@@ -138,7 +140,8 @@ export class SessionWork {
     if (action === 'begin') throw alreadyOpen()
     if (action === 'commit' || action === 'rollback') return this.#endRaw(transaction, action)
     await letWritesBreathe(this.#pool)
-    const result = await this.#held.use(() => transaction.run(statement), { sql: statement.sql })
+    const run = (): Promise<StatementResult> => transaction.run(statement, this.#held.pragmas)
+    const result = await this.#held.use(run, { sql: statement.sql })
     if (statement.shape.temporary) this.#pool.readsOnWriter = true
     if (transaction.isReleased) await this.end('commit')
     return result

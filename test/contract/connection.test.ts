@@ -1,4 +1,5 @@
 /** `db.connection()`: it starts lazily and sticks to the writer. */
+import { sql } from 'kysely'
 import { ConstraintError, UnsupportedError } from 'unbusy'
 import { expect } from 'vitest'
 import { type ContractCase, describeContract } from './case.ts'
@@ -50,6 +51,35 @@ const cases: ContractCase[] = [
       await expect(db.connection().execute((connection) => run(connection, orphan))).rejects.toThrow(
         ConstraintError,
       )
+    },
+  },
+  {
+    name: 'PRAGMA ignore_check_constraints and others that are set inside connection() or a transaction end with it',
+    async run({ open }) {
+      const { db } = await open()
+      await run(db, 'create table t (a check (a > 0))', 'insert into t values (1)')
+      const set = [
+        'pragma ignore_check_constraints = 1',
+        'pragma Case_Sensitive_Like(on)',
+        'pragma cache_size = 77',
+      ]
+      const violation = 'insert into t values (-1)'
+      const about = sql`select cache_size, 'a' like 'A' as is_like from pragma_cache_size`
+      const seen = () =>
+        db.connection().execute(async (connection) => {
+          await run(connection, 'pragma user_version')
+          return (await about.execute(connection)).rows
+        })
+      const before = await seen()
+
+      await db.connection().execute((connection) => run(connection, ...set, ...set, violation))
+      await expect(run(db, violation)).rejects.toThrow(ConstraintError)
+      expect(await seen()).toEqual(before)
+
+      await db.transaction().execute((trx) => run(trx, ...set, violation))
+      await expect(run(db, violation)).rejects.toThrow(ConstraintError)
+      expect(await seen()).toEqual(before)
+      expect(await db.selectFrom('t').select('a').execute()).toEqual([{ a: 1 }, { a: -1 }, { a: -1 }])
     },
   },
   {

@@ -1,13 +1,20 @@
 /** What becomes of a transaction that does not end: a warning, then its end, and everybody else goes on. */
-import { Kysely } from 'kysely'
+import { Kysely, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { type LongTransactionEvent, type Storage, TransactionTimeoutError, UnbusyDialect } from 'unbusy'
+import {
+  ConstraintError,
+  type LongTransactionEvent,
+  type Storage,
+  TransactionTimeoutError,
+  UnbusyDialect,
+} from 'unbusy'
 import { holdLock, type TestClock, testClock } from 'unbusy/testing'
 import { expect } from 'vitest'
 import { peerCommand } from '../processes/peer.ts'
 import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from './case.ts'
 import { connectorTo, runtime } from './matrix.ts'
 import { addNote, createNotes, notes, rejection } from './note.ts'
+import { run } from './run-sql.ts'
 
 interface Watched {
   readonly storage: Storage<AnyDatabase>
@@ -180,6 +187,29 @@ describeContract('transactions that do not end', [
       }
       await addNote(storage.db, 'after')
       expect(await notes(storage.db)).toEqual(['alone', 'after'])
+    },
+  },
+  {
+    name: 'C11 PRAGMA foreign_keys = off ends with a db.connection() that is ended',
+    async run(context) {
+      const { storage, clock } = await openWatched(context)
+      await run(storage.db, 'create table child (note references note (id))')
+      const begun = Promise.withResolvers<void>()
+      const held = rejection(
+        storage.db.connection().execute(async (connection) => {
+          await run(connection, 'pragma foreign_keys = off', 'pragma ignore_check_constraints = on')
+          begun.resolve()
+          await forever
+        }),
+      )
+
+      await begun.promise
+      await clock.advance(1_000)
+
+      expect(await held).toBeInstanceOf(TransactionTimeoutError)
+      await expect(run(storage.db, 'insert into child values (1)')).rejects.toThrow(ConstraintError)
+      const { rows } = await sql`pragma ignore_check_constraints`.execute(storage.db)
+      expect(rows).toEqual([{ ignore_check_constraints: 0 }])
     },
   },
   {

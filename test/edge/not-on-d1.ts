@@ -30,7 +30,7 @@ const reasons: readonly (readonly [title: RegExp, reason: string])[] = [
   [/^statements: C8 32,766 parameters/, manyParameters],
   [/^streams: C11 .*(reads and writes|ten streams|left early|one state)/, manyParameters],
   [/^statements: C8 one statement, whatever semicolons/, 'D1 takes no comment behind the last semicolon'],
-  [/^db\.connection\(\): (connection\(\) reads on a reader|PRAGMA foreign_keys)/, pragmas],
+  [/^db\.connection\(\): (connection\(\) reads on a reader|PRAGMA )/, pragmas],
   [/^results: C8 the result of a PRAGMA/, pragmas],
   [/^reads and writes: a read goes to a reader/, pragmas],
   [/^reads and writes: a write that looks like a read/, 'D1 has no connections that cannot write'],
