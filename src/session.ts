@@ -96,8 +96,7 @@ export class Session implements DatabaseConnection, TransactionScope {
       const result = await this.#inOrder(() => this.#work.execute(statement, wait))
       return toQueryResult<R>(statement, result)
     } catch (error) {
-      // Kysely has already rejected the aborted call and would print this as a failure in the background.
-      if (options?.signal?.aborted && error === options.signal.reason) return { rows: [] }
+      if (isAbort(error, options)) return { rows: [] }
       throw withCallerStack(error)
     }
   }
@@ -112,7 +111,7 @@ export class Session implements DatabaseConnection, TransactionScope {
       const source = await this.#inOrder(() => this.#work.openRows(statement, wait))
       yield* inChunks<R>(this.#pool, source, chunkSize)
     } catch (error) {
-      throw withCallerStack(error)
+      if (!isAbort(error, options)) throw withCallerStack(error)
     }
   }
 
@@ -176,4 +175,9 @@ export class Session implements DatabaseConnection, TransactionScope {
 
 function isCommand(query: CompiledQuery): query is TransactionCommand {
   return 'run' in query
+}
+
+/** Kysely has already rejected the aborted call and would print this as a failure in the background. */
+function isAbort(error: unknown, options: AbortableOperationOptions | undefined): boolean {
+  return options?.signal?.aborted === true && error === options.signal.reason
 }

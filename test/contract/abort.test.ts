@@ -4,7 +4,7 @@
  * @runs-alone it measures how soon a wait ends
  */
 import { sql } from 'kysely'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { type ContractCase, describeContract } from './case.ts'
 import { addNote, createNotes, notes, rejection } from './note.ts'
 
@@ -47,6 +47,29 @@ const cases: ContractCase[] = [
       await addNote(storage.db, 'later')
       await storage.close()
       expect(await context.peer('select text from note')).toEqual([{ text: 'later' }])
+    },
+  },
+  {
+    name: 'C3 an abort ends the wait of a stream, and is not printed as a failure in the background',
+    async run(context) {
+      const storage = await context.open()
+      await createNotes(storage.db)
+      await using lock = await context.holdLock(20_000)
+      const controller = new AbortController()
+      const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
+      const insert = storage.db.insertInto('note').values({ text: 'streamed' }).returning('text')
+      const streaming = rejection(insert.stream({ signal: controller.signal }).next())
+      await notes(storage.db)
+
+      const reason = new Error('the client has left')
+      controller.abort(reason)
+      expect(await streaming).toBe(reason)
+      await lock.release()
+      await addNote(storage.db, 'later')
+
+      expect(await context.peer('select text from note')).toEqual([{ text: 'later' }])
+      expect(printed.mock.calls).toEqual([])
+      printed.mockRestore()
     },
   },
   {

@@ -37,7 +37,7 @@ const limits: readonly (readonly [reason: string, cases: RegExp])[] = [
     'a reader is opened without a request, so that it cannot fail',
     /reader that cannot be opened|standing reader is opened again|whose BEGIN fails gives its reader back/,
   ],
-  ['a request that is under way cannot be called back', /^C3 an abort ends the wait at once/],
+  ['a request that is under way cannot be called back', /^C3 an abort ends the wait/],
   [
     'the case works with several databases at once',
     /^C8 the result of|through the transactions of two storages/,
