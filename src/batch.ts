@@ -17,12 +17,16 @@ export type BatchQuery = Compilable<unknown> | CompiledQuery<unknown>
 
 /** The results of a batch: one for each query, typed by it. */
 export type BatchResults<Queries extends readonly BatchQuery[]> = {
-  -readonly [Index in keyof Queries]: Queries[Index] extends Compilable<infer Row>
+  -readonly [Index in keyof Queries]: BatchResult<Queries[Index]>
+}
+
+/** Of one query. It takes apart what is one of several kinds, such as an element of a `BatchQuery[]`. */
+type BatchResult<Query> =
+  Query extends Compilable<infer Row>
     ? QueryResult<Row>
-    : Queries[Index] extends CompiledQuery<infer Row>
+    : Query extends CompiledQuery<infer Row>
       ? QueryResult<Row>
       : never
-}
 
 /** Commits the queries together, and with whatever else waits for the writer. */
 export async function runBatch<const Queries extends readonly BatchQuery[]>(

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { CamelCasePlugin, CompiledQuery, type Generated, sql } from 'kysely'
+import { CamelCasePlugin, CompiledQuery, type Generated, type QueryResult, sql } from 'kysely'
 import {
+  type BatchQuery,
   ConstraintError,
   InvalidStatementError,
   LockTimeoutError,
@@ -59,6 +60,20 @@ const cases: ContractCase[] = [
         { rows: [{ text: 'a' }, { text: 'B' }], numAffectedRows: 2n },
         { rows: [{ left: 1 }] },
       ])
+    },
+  },
+  {
+    name: 'C6 a list of builders and compiled queries that is put together at run time has readable results',
+    async run({ open }) {
+      const storage = (await open()) as Storage<Notes>
+      await createNotes(storage.db)
+      const list: BatchQuery[] = ['a', 'b'].map((text) => storage.db.insertInto('note').values({ text }))
+      list.push(storage.db.deleteFrom('note').where('text', '=', 'a').returning('text').compile())
+
+      const results = await storage.batch(list)
+
+      expectTypeOf(results).toEqualTypeOf<QueryResult<unknown>[]>()
+      expect(results.map(({ rows }) => rows)).toEqual([[], [], [{ text: 'a' }]])
     },
   },
   {
