@@ -63,12 +63,12 @@ export class SessionWork {
   }
 
   async execute(statement: RoutedStatement, wait: LockWait): Promise<StatementResult> {
-    const { control, pragma } = statement.shape
+    const { control, pragma, connectionFunction } = statement.shape
     if (this.#transaction !== undefined) return this.#executeInside(this.#transaction, statement)
     await this.#assertNotOver()
     if (control !== undefined) return this.#control(statement, wait)
     const hadWritten = this.#hasWritten
-    if (statement.kind !== 'read') {
+    if (statement.kind !== 'read' || (connectionFunction !== undefined && this.#keepsConnection)) {
       this.#hasWritten = true
       if (this.isPinned) await this.#held.own(wait)
     }
@@ -145,6 +145,11 @@ export class SessionWork {
     if (statement.shape.temporary) this.#pool.readsOnWriter = true
     if (transaction.isReleased) await this.end('commit')
     return result
+  }
+
+  /** Whether the writer remembers for it what changes() tells, from its first question on: a server's does not. */
+  get #keepsConnection(): boolean {
+    return this.isPinned && this.#pool.connector.capabilities.remote !== true
   }
 
   /** Raw BEGIN and SAVEPOINT outside a transaction. */

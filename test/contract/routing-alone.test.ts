@@ -153,6 +153,16 @@ const cases: ContractCase[] = [
         { id: 4, n: 1 },
         { id: 4, n: 4 },
       ])
+      const askingFirst = storage.db.connection().execute(async (db) => {
+        const total = async (): Promise<number> => {
+          const { rows } = await sql<{ n: number }>`select total_changes() as n`.execute(db)
+          return rows[0]?.n ?? Number.NaN
+        }
+        const before = await total()
+        await insertAndTell(db)
+        return (await total()) - before
+      })
+      expect(await askingFirst).toBe(6)
     },
   },
 ]
