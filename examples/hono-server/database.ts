@@ -6,7 +6,14 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import { type CloseReport, OpenError, parseDatabaseUrl, type Storage } from 'unbusy'
+import {
+  type CloseReport,
+  LockTimeoutError,
+  OpenError,
+  parseDatabaseUrl,
+  RemoteError,
+  type Storage,
+} from 'unbusy'
 import { type AutoStorageOptions, openStorage } from 'unbusy/auto'
 import { migrate } from './migrations.ts'
 import type { Database } from './schema.ts'
@@ -31,7 +38,9 @@ export async function openDatabase(options: AutoStorageOptions): Promise<OpenDat
   // Of a remote URL the host only: the rest may hold credentials.
   const location = path ?? (place.kind === 'remote' ? new URL(place.url).host : 'memory')
   if (path !== undefined) await createFolder(dirname(path))
-  const storage = await openStorage<Database>(options)
+  const storage = await openStorage<Database>(options).catch((error) => {
+    throw isOfServer(error) ? serverError(error, location) : error
+  })
   try {
     await migrate(storage.db)
   } catch (error) {
@@ -39,6 +48,18 @@ export async function openDatabase(options: AutoStorageOptions): Promise<OpenDat
     throw error
   }
   return { storage, location, path }
+}
+
+function isOfServer(error: unknown): error is Error {
+  return error instanceof LockTimeoutError && error.cause instanceof RemoteError
+}
+
+/** The error of the storage tells neither which server could not be used, nor in a few words why. */
+function serverError(error: Error, location: string): OpenError {
+  let last: Error & { readonly code?: unknown } = error
+  while (last.cause instanceof Error) last = last.cause
+  const reason = last.message === '' ? last.code : last.message
+  return new OpenError(`Cannot use the server of the database, ${location}: ${reason}`, { cause: error })
 }
 
 /** Closes it, buffers and queued writes first. Answers what was not finished, and what is left of the WAL in words. */

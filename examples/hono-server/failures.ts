@@ -12,6 +12,7 @@ import {
   LockTimeoutError,
   OutcomeUnknownError,
   QueueFullError,
+  RemoteError,
   StorageClosedError,
 } from 'unbusy'
 import { InvalidParamsError } from './validation.ts'
@@ -21,8 +22,7 @@ export function failureResponse(error: unknown, c: Context): Response {
   if (error instanceof HTTPException) return error.getResponse()
   if (error instanceof InvalidParamsError)
     return c.json({ error: 'invalid-params', reason: error.message }, 400)
-  if (error instanceof LockTimeoutError)
-    return tryAgain(c, 'busy', 'the database stayed locked; nothing was stored')
+  if (error instanceof LockTimeoutError) return tryAgain(c, 'busy', `${waitedFor(error)}; nothing was stored`)
   if (error instanceof QueueFullError)
     return tryAgain(c, 'overloaded', 'too many writes are waiting; nothing was stored')
   if (error instanceof StorageClosedError)
@@ -40,6 +40,13 @@ export function failureResponse(error: unknown, c: Context): Response {
 
   console.error(`${c.req.method} ${c.req.path} failed:`, error)
   return c.json({ error: 'internal' }, 500)
+}
+
+/** What a budget was over for. */
+export function waitedFor({ cause }: LockTimeoutError): string {
+  return cause instanceof RemoteError
+    ? 'the server of the database could not be used'
+    : 'the database stayed locked'
 }
 
 /** The answer where waiting helps: 503, and when to come back. */

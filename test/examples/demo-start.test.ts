@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -123,27 +123,43 @@ describe('demo', () => {
       'this is no database, and long enough to have a header'.repeat(9),
     )
     await mkdir(join(folder.path, 'folder.db'))
-    const taken = createServer().listen(0, '127.0.0.1')
-    await once(taken, 'listening')
-    const port = `${(taken.address() as AddressInfo).port}`
+    const [taken, gone] = await Promise.all([listening(), listening()])
+    const port = portOf(taken)
+    const nowhere = `127.0.0.1:${portOf(gone)}`
+    await gone[Symbol.asyncDispose]()
     try {
       const exits = await Promise.all([
         runDemo(runtime, { DATABASE_URL: join(folder.path, 'text.db') }),
         runDemo(runtime, { DATABASE_URL: join(folder.path, 'folder.db') }),
         runDemo(runtime, { DATABASE_URL: join(folder.path, 'text.db', 'demo.db') }),
         runDemo(runtime, { DATABASE_URL: join(folder.path, 'demo.db'), PORT: port }),
+        runDemo(runtime, { DATABASE_URL: `http://${nowhere}`, SQLITE_LOCK_TIMEOUT_MS: '100' }),
       ])
 
       const sentences = exits.map(({ stderr }) => stderr.trim())
-      expect(exits.map(({ code }) => code)).toEqual([1, 1, 1, 1])
+      expect(exits.map(({ code }) => code)).toEqual([1, 1, 1, 1, 1])
       for (const sentence of sentences) expect(sentence.split('\n')).toHaveLength(1)
       expect(sentences[0]).toContain('text.db')
       expect(sentences[1]).toContain('folder.db')
       expect(sentences[2]).toMatch(/^Cannot create the folder of the database/)
       expect(sentences[3]).toContain(port)
+      expect(sentences[4]).toMatch(
+        /^Cannot use the server of the database, 127\.0\.0\.1:\d+: .*(refused|connect)/i,
+      )
+      expect(sentences[4]).toContain(nowhere)
       expect(existsSync(join(folder.path, 'demo.db-wal'))).toBe(false)
     } finally {
       taken.close()
     }
   })
 })
+
+async function listening(): Promise<Server> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+function portOf(server: Server): string {
+  return `${(server.address() as AddressInfo).port}`
+}

@@ -113,4 +113,22 @@ describe('the demo on a libSQL server', () => {
     const { data } = await socket.watcher.first(({ event }) => event === 'error')
     expect(data).toMatchObject({ error: 'outcome-unknown' })
   })
+
+  it('says of a server that is gone that it could not be used, not that the database stayed locked', async () => {
+    const busyMs = { SQLITE_LOCK_TIMEOUT_MS: '100' }
+    await using another = await startDemo({ runtime, dialect: 'libsql' }, server.url, busyMs)
+    const sid = await newSession(another)
+    await using socket = await openUpdates(another)
+    await server.kill()
+    // A read is sent until its budget is over: no connection of before is left, on which an answer could get lost.
+    expect((await another.request('/readyz')).status).toBe(503)
+
+    const { status, body } = await another.request('/v1/machines', { id: newId(), metadata: '' })
+    socket.send({ type: 'session-end', sid, time: Date.now() })
+
+    const what = 'the server of the database could not be used'
+    expect([status, body]).toEqual([503, { error: 'busy', reason: `${what}; nothing was stored` }])
+    const { data } = await socket.watcher.first(({ event }) => event === 'error')
+    expect(data).toEqual({ error: 'busy', reason: `${what}; the end was not stored: send it again` })
+  })
 })

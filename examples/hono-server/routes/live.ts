@@ -9,6 +9,7 @@ import { streamSSE } from 'hono/streaming'
 import type { UpgradeWebSocket, WSContext } from 'hono/ws'
 import { FileReplacedError, LockTimeoutError, OutcomeUnknownError } from 'unbusy'
 import type { SentEvent, Subscription } from '../event-hub.ts'
+import { waitedFor } from '../failures.ts'
 import * as inputs from '../inputs.ts'
 import type { Services } from '../services.ts'
 import { bufferedBytesOf, closeAsTooLarge, isTooLarge, sendTo } from '../socket-messages.ts'
@@ -109,7 +110,7 @@ function sseText({ event, json }: SentEvent): string {
 function failureOf(error: unknown): { readonly error: string; readonly reason?: string } {
   if (error instanceof InvalidParamsError) return { error: 'invalid-params', reason: error.message }
   if (error instanceof LockTimeoutError)
-    return { error: 'busy', reason: 'the database stayed locked; the end was not stored: send it again' }
+    return { error: 'busy', reason: `${waitedFor(error)}; the end was not stored: send it again` }
   if (error instanceof OutcomeUnknownError)
     return { error: 'outcome-unknown', reason: 'the answer of the database was lost; send the end again' }
   if (error instanceof FileReplacedError)
