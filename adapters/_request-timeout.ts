@@ -5,12 +5,13 @@
  * @module
  */
 
+import { badNumber } from '../src/number-checks.ts'
+
 /** @throws {RangeError} If it is no time to wait: timers hold 31 bits. */
 export function checkRequestTimeout(requestTimeoutMs: number): void {
   if (Number.isInteger(requestTimeoutMs) && requestTimeoutMs >= 1 && requestTimeoutMs < 2 ** 31) return
-  throw new RangeError(
-    `Cannot use requestTimeoutMs as it must be an integer from 1 to ${2 ** 31 - 1}: current value is ${requestTimeoutMs}`,
-  )
+  const rule = `an integer from 1 to ${2 ** 31 - 1}`
+  throw badNumber(`Cannot use requestTimeoutMs as it must be ${rule}`, requestTimeoutMs)
 }
 
 /**

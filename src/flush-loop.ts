@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts'
 import type { AsyncContext } from './connector.ts'
 import { FlushTimeoutError } from './errors.ts'
 import { checkSignal } from './lock-wait.ts'
+import { checkNumber } from './number-checks.ts'
 import { enclosingScope } from './transaction-scope.ts'
 import { within } from './within.ts'
 
@@ -22,8 +23,7 @@ export interface FlushOptions {
 
 /** @throws {RangeError} If it is no time to wait: a timer would take NaN for 0, and a close would drop everything. */
 export function checkTimeout(timeoutMs: number): void {
-  if (timeoutMs >= 0) return
-  throw new RangeError(`Cannot wait as timeoutMs must be >= 0: current value is ${timeoutMs}`)
+  checkNumber('Cannot wait as timeoutMs', timeoutMs, 0)
 }
 
 /** `settled`: written or dropped. `kept`: worth another try. `broken`: kept, and another try would be the same. */

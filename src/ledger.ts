@@ -9,6 +9,7 @@ import type { StatementResult } from './connector.ts'
 import { ConfigError, ConstraintError, SqliteError } from './errors.ts'
 import type { Lane } from './lanes.ts'
 import type { LockWait } from './lock-wait.ts'
+import { checkInteger } from './number-checks.ts'
 import type { ConnectionPool } from './pool.ts'
 import { type RoutedStatement, toStatement } from './statement.ts'
 
@@ -52,7 +53,7 @@ export async function writeOnce(
   idempotencyTtlMs: number = defaultTtlMs,
 ): Promise<StatementResult[] | undefined> {
   checkKey(idempotencyKey)
-  checkTtl(idempotencyTtlMs)
+  checkInteger('Cannot write as idempotencyTtlMs', idempotencyTtlMs, 1_000)
   // Both enter the queue in this turn: a storage that closes in the next one still takes the second.
   const { making, isOwn } = makeLedger(pool, wait)
   const entry = [plain(forgetExpired), plain(enter, [idempotencyKey, idempotencyTtlMs])]
@@ -106,12 +107,5 @@ function checkKey(key: string): void {
   if (typeof key === 'string' && key !== '' && key.replace(numberOfSlice, '').length <= maxKeyLength) return
   throw new ConfigError(
     `Cannot write with the idempotencyKey as it must be a string of 1 to ${maxKeyLength} characters`,
-  )
-}
-
-function checkTtl(ttlMs: number): void {
-  if (Number.isSafeInteger(ttlMs) && ttlMs >= 1_000) return
-  throw new RangeError(
-    `Cannot write as idempotencyTtlMs must be an integer >= 1000: current value is ${ttlMs}`,
   )
 }

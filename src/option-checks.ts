@@ -5,6 +5,7 @@
  */
 import { ConfigError } from './errors.ts'
 import { lanesByUrgency } from './lanes.ts'
+import { checkInteger, checkNumber } from './number-checks.ts'
 import { lockTimeoutsOf, type PoolOptions } from './pool-options.ts'
 import { checkPragmas } from './pragma-rules.ts'
 import { checkLockTimeout } from './retry.ts'
@@ -26,13 +27,13 @@ export function checkOptions(options: PoolOptions): void {
     checkLane('Cannot open storage as each key of lockTimeoutMs', lane)
     checkLockTimeout(lockTimeoutMs)
   }
-  checkInteger('maxQueuedWrites', options.maxQueuedWrites, 1)
-  checkInteger('drainTimeoutMs', options.drainTimeoutMs, 0)
+  checkCount('maxQueuedWrites', options.maxQueuedWrites, 1)
+  checkCount('drainTimeoutMs', options.drainTimeoutMs, 0)
   checkDuration('transactionWarnMs', options.transactionWarnMs)
   checkDuration('maxTransactionMs', options.maxTransactionMs)
-  checkInteger('maxReaders', options.maxReaders, 2)
-  checkInteger('maxCachedStatements', options.maxCachedStatements, 0)
-  checkInteger('checkpointWalBytes', options.checkpointWalBytes, 1)
+  checkCount('maxReaders', options.maxReaders, 2)
+  checkCount('maxCachedStatements', options.maxCachedStatements, 0)
+  checkCount('checkpointWalBytes', options.checkpointWalBytes, 1)
   checkWord('Cannot open storage as checkpoint', options.checkpoint, ['auto', 'passive', 'off'])
   checkWord('Cannot open storage as integers', options.integers, ['auto', 'bigint', 'strict'])
   checkWord('Cannot open storage as integerBinding', options.integerBinding, ['integer', 'driver'])
@@ -61,16 +62,12 @@ export function checkWord(what: string, value: string | undefined, words: readon
   throw new ConfigError(`${what} must be one of ${words.join(', ')}: current value is ${value}`)
 }
 
-function checkInteger(name: string, value: number | undefined, least: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= least)) return
-  throw new RangeError(
-    `Cannot open storage as ${name} must be an integer >= ${least}: current value is ${value}`,
-  )
+function checkCount(name: string, value: number | undefined, least: number): void {
+  if (value !== undefined) checkInteger(`Cannot open storage as ${name}`, value, least)
 }
 
 function checkDuration(name: string, value: number | undefined): void {
-  if (value === undefined || (typeof value === 'number' && value >= 1)) return
-  throw new RangeError(`Cannot open storage as ${name} must be >= 1, or Infinity: current value is ${value}`)
+  if (value !== undefined) checkNumber(`Cannot open storage as ${name}`, value, 1)
 }
 
 function checkFunction(name: string, value: unknown): void {

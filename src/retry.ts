@@ -5,6 +5,7 @@
  */
 import { systemClock } from './clock.ts'
 import { startLockWait, waitForLock } from './lock-wait.ts'
+import { checkNumber } from './number-checks.ts'
 import { isLockBusy, isSnapshotStale, resultCodeOf } from './result-code.ts'
 
 export interface RetryOptions {
@@ -45,8 +46,5 @@ function isWorthRetrying(error: unknown): boolean {
 
 /** @throws {RangeError} If it is not a number of milliseconds from 0 on. */
 export function checkLockTimeout(lockTimeoutMs: number): number {
-  if (typeof lockTimeoutMs === 'number' && lockTimeoutMs >= 0) return lockTimeoutMs
-  throw new RangeError(
-    `Cannot wait for the lock as lockTimeoutMs must be >= 0: current value is ${lockTimeoutMs}`,
-  )
+  return checkNumber('Cannot wait for the lock as lockTimeoutMs', lockTimeoutMs, 0)
 }

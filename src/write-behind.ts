@@ -6,6 +6,7 @@
  */
 import type { Clock } from './clock.ts'
 import type { FlushOptions, FlushSurroundings } from './flush-loop.ts'
+import { checkInteger } from './number-checks.ts'
 
 /** Why something was not taken in, or was not written. */
 export type DropReason =
@@ -52,10 +53,7 @@ export function report<T>(listener: ((what: T) => unknown) | undefined, what: T)
 
 /** @throws {RangeError} If the option is not an integer from `least` on. */
 export function checkCount(name: string, value: number, least: number): number {
-  if (Number.isInteger(value) && value >= least) return value
-  throw new RangeError(
-    `Cannot create the buffer as ${name} must be an integer >= ${least}: current value is ${value}`,
-  )
+  return checkInteger(`Cannot create the buffer as ${name}`, value, least)
 }
 
 /** What the storage gives a buffer. */

@@ -30,9 +30,16 @@ const badOptions: readonly BadOption[] = [
     ConfigError,
     "without a connector: pass one, or use openStorage of 'unbusy/auto'",
   ],
-  [{ lockTimeoutMs: -1 }, RangeError, 'lockTimeoutMs must be >= 0: current value is -1'],
-  [{ lockTimeoutMs: Number.NaN }, RangeError, 'lockTimeoutMs must be >= 0: current value is NaN'],
-  [{ lockTimeoutMs: '5' }, RangeError, 'lockTimeoutMs must be >= 0: current value is 5'],
+  [{ lockTimeoutMs: -1 }, RangeError, 'lockTimeoutMs must be a number >= 0: current value is -1'],
+  [{ lockTimeoutMs: Number.NaN }, RangeError, 'lockTimeoutMs must be a number >= 0: current value is NaN'],
+  [{ lockTimeoutMs: '5' }, RangeError, 'lockTimeoutMs must be a number >= 0: current value is 5 (string)'],
+  [
+    { lockTimeoutMs: { control: '5' } },
+    RangeError,
+    'lockTimeoutMs must be a number >= 0: current value is 5 (string)',
+  ],
+  [{ maxQueuedWrites: '10' }, RangeError, 'must be an integer >= 1: current value is 10 (string)'],
+  [{ transactionWarnMs: '9' }, RangeError, 'must be a number >= 1: current value is 9 (string)'],
   [{ drainTimeoutMs: -1 }, RangeError, 'drainTimeoutMs must be an integer >= 0: current value is -1'],
   [{ maxReaders: 1 }, RangeError, 'maxReaders must be an integer >= 2: current value is 1'],
   [
@@ -57,8 +64,12 @@ const badOptions: readonly BadOption[] = [
     'checkpoint must be one of auto, passive, off: current value is truncate',
   ],
   [{ onConnection: 'sql' }, ConfigError, 'onConnection must be a function'],
-  [{ transactionWarnMs: 0 }, RangeError, 'transactionWarnMs must be >= 1, or Infinity: current value is 0'],
-  [{ maxTransactionMs: Number.NaN }, RangeError, 'maxTransactionMs must be >= 1, or Infinity'],
+  [{ transactionWarnMs: 0 }, RangeError, 'transactionWarnMs must be a number >= 1: current value is 0'],
+  [
+    { maxTransactionMs: Number.NaN },
+    RangeError,
+    'maxTransactionMs must be a number >= 1: current value is NaN',
+  ],
   [{ onWarning: 'sql' }, ConfigError, 'onWarning must be a function'],
   [{ pragmas: { 'Cache Size': 1 } }, ConfigError, 'its name must be lower-case letters and underscores'],
   [
@@ -111,7 +122,9 @@ cases.push({
         { lockTimeoutMs },
       )
     await expect(call(-1)).rejects.toThrow(RangeError)
-    await expect(call(Number.NaN)).rejects.toThrow('lockTimeoutMs must be >= 0: current value is NaN')
+    await expect(call(Number.NaN)).rejects.toThrow(
+      'lockTimeoutMs must be a number >= 0: current value is NaN',
+    )
     expect(ran).toBe(false)
   },
 })

@@ -292,7 +292,10 @@ describe('AppendQueue.flush() and close()', () => {
     push(1)
     const none = { timeoutMs: Number.NaN }
     for (const call of [queue.flush(none), queue.close(none), queue.push({ id: 2 }, none)])
-      await expect(call).rejects.toThrow('Cannot wait as timeoutMs must be >= 0: current value is NaN')
+      await expect(call).rejects.toThrow(
+        'Cannot wait as timeoutMs must be a number >= 0: current value is NaN',
+      )
+    await expect(queue.flush({ timeoutMs: '5' as never })).rejects.toThrow('current value is 5 (string)')
     expect([queue.size, drops]).toEqual([1, []])
     expect(queue.stats().waiting).toBe(0)
   })

@@ -477,6 +477,9 @@ describe('CoalescingBuffer at its capacity', () => {
     expect(() => bench({ intervalMs: 0 })).toThrow('intervalMs must be an integer >= 1: current value is 0')
     expect(() => bench({ maxPending: 0 })).toThrow(RangeError)
     expect(() => bench({ capacity: Number.NaN })).toThrow(RangeError)
+    expect(() => bench({ capacity: '9' as never })).toThrow(
+      'capacity must be an integer >= 1: current value is 9 (string)',
+    )
     const unknown = { overflow: 'reject' as 'drop-oldest' }
     expect(() => bench(unknown)).toThrow(
       'overflow must be one of drop-newest, drop-oldest: current value is reject',
