@@ -11,7 +11,13 @@ import { checkSignal } from './lock-wait.ts'
 import { checkWord } from './option-checks.ts'
 import { type PendingRow, PendingRows } from './pending-rows.ts'
 import { type PushOptions, RoomLine } from './room-line.ts'
-import { type BufferHost, checkCount, type PushResult, type WriteBehind } from './write-behind.ts'
+import {
+  type BufferHost,
+  checkCount,
+  type DropReason,
+  type PushResult,
+  type WriteBehind,
+} from './write-behind.ts'
 
 /** Takes rows in until they are written. `Result` is what `push()` answers: with the policy `wait` it is a promise. */
 export class AppendQueue<Row extends object, Result = PushResult> implements WriteBehind, AsyncDisposable {
@@ -62,8 +68,8 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
   }
 
   /**
-   * Takes a row in, in constant time, without touching the database. Never throws, and rejects only with the reason of
-   * `options.signal`, or if an option cannot be used.
+   * Takes a row in, in constant time, without touching the database. Never throws: what cannot be read is dropped as
+   * poison. Rejects only with the reason of `options.signal`, or if an option cannot be used.
    *
    * @param options For the overflow policy `wait`: how long to wait for room.
    */
@@ -118,51 +124,57 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
   }
 
   #pushNow(row: Row): PushResult {
-    const refusal = this.#refusal(row)
-    if (refusal !== undefined) return refusal
+    const copy = this.#read(row)
+    if (typeof copy === 'string') return refused(copy)
     if (this.size >= this.#capacity && !this.#dropOldest()) {
       if (this.#overflow === 'reject') this.#rejected++
       else this.#life.drop(row, 'full')
       return full
     }
-    this.#accept(this.#stamped(row))
+    this.#accept(copy)
     return accepted
   }
 
   async #pushWhenFree(row: Row, options: PushOptions | undefined): Promise<PushResult> {
-    const refusal = this.#refusal(row)
-    if (refusal !== undefined) return refusal
+    // The time of the request is that of the call, not that of its turn.
+    const copy = this.#read(row)
+    if (typeof copy === 'string') return refused(copy)
     checkSignal(options?.signal)
     options?.signal?.throwIfAborted()
     if (this.size >= this.#capacity || this.#line.size > 0) {
-      // The time of the request is that of the call, not that of its turn.
-      const result = await this.#line.join(this.#stamped(row), full, options)
+      const result = await this.#line.join(copy, full, options)
       if (result === full) this.#rejected++
       return result
     }
-    this.#accept(this.#stamped(row))
+    this.#accept(copy)
     return accepted
   }
 
-  #refusal(row: Row): PushResult | undefined {
-    if (this.#life.isStopped) {
-      this.#life.drop(row, 'closed')
-      return closed
+  /** A copy with its time, as the caller may use the object again; or why the row was dropped. */
+  #read(row: Row): Row | DropReason {
+    let reason: DropReason = 'closed'
+    let thrown: unknown
+    try {
+      if (!this.#life.isStopped) {
+        const copy = this.#stamped(row)
+        if (this.#idempotencyKey === undefined || (copy[this.#idempotencyKey] ?? null) !== null) return copy
+        reason = 'no-key'
+      }
+    } catch (error) {
+      // It is no object, or has a getter that throws.
+      reason = 'poison'
+      thrown = error
     }
-    if (this.#idempotencyKey === undefined) return undefined
-    const key = row[this.#idempotencyKey]
-    if (key !== undefined && key !== null) return undefined
-    this.#life.drop(row, 'no-key')
-    return keyless
+    this.#life.drop(row, reason, thrown)
+    return reason
   }
 
-  #accept(stamped: Row): void {
-    this.#rows.push(stamped, this.#life.newest + 1)
+  #accept(copy: Row): void {
+    this.#rows.push(copy, this.#life.newest + 1)
     this.#life.tookIn()
   }
 
   #stamped(row: Row): Row {
-    // A copy: the caller may use the object again.
     if (this.#timestamp === undefined || row[this.#timestamp] !== undefined) return { ...row }
     return { ...row, [this.#timestamp]: Date.now() }
   }
@@ -189,6 +201,9 @@ const overflows: readonly Overflow[] = ['drop-newest', 'drop-oldest', 'reject', 
 
 // One object each: a push makes no garbage but its row.
 const accepted: PushResult = { accepted: true }
-const full: PushResult = { accepted: false, reason: 'full' }
-const closed: PushResult = { accepted: false, reason: 'closed' }
-const keyless: PushResult = { accepted: false, reason: 'no-key' }
+const full = refused('full')
+const closed = refused('closed')
+
+function refused(reason: DropReason): PushResult {
+  return { accepted: false, reason }
+}

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ConfigError } from './errors.ts'
 import type { ConnectionPool } from './pool.ts'
 import type { WaitOptions } from './pool-options.ts'
 import type { BufferHost } from './write-behind.ts'
@@ -10,13 +11,13 @@ import type { BufferHost } from './write-behind.ts'
 /**
  * The surroundings of a new buffer, which waits as told.
  *
+ * @throws {ConfigError} If there are no options.
  * @throws {StorageClosedError} If the storage is closing or closed: nobody would drain the buffer.
  */
-export function bufferHost(
-  pool: ConnectionPool,
-  { lane = 'background', lockTimeoutMs }: WaitOptions,
-): BufferHost {
+export function bufferHost(pool: ConnectionPool, options: WaitOptions | undefined): BufferHost {
   pool.intake.assertNotClosing()
+  if (!options) throw new ConfigError('Cannot create the buffer without options')
+  const { lane = 'background', lockTimeoutMs } = options
   const { clock, connector, buffers } = pool
   const { startedAtMs, deadlineMs } = pool.startWait({
     lane,

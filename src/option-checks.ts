@@ -16,7 +16,7 @@ import { checkLockTimeout } from './retry.ts'
  * @throws {ConfigError | RangeError} Naming the option and its value.
  */
 export function checkOptions(options: PoolOptions): void {
-  if (typeof options.connector?.connect !== 'function') {
+  if (typeof options?.connector?.connect !== 'function') {
     throw new ConfigError(
       "Cannot open storage without a connector: pass one, or use openStorage of 'unbusy/auto'",
     )

@@ -12,7 +12,7 @@ import { checkInteger } from './number-checks.ts'
 export type DropReason =
   /** The buffer was full, and its overflow policy chose this one. */
   | 'full'
-  /** It fails alone, while others are written. */
+  /** It fails alone, while others are written; or it cannot even be read. */
   | 'poison'
   /** The buffer was closed, or closed before this was written. */
   | 'closed'
@@ -22,7 +22,7 @@ export type DropReason =
 /** Whether a buffer took in what it was given. */
 export type PushResult =
   | { readonly accepted: true }
-  | { readonly accepted: false; readonly reason: Exclude<DropReason, 'poison'> }
+  | { readonly accepted: false; readonly reason: DropReason }
 
 /** Something that will not be written. */
 export interface Drop<Value> {

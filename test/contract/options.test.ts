@@ -168,6 +168,10 @@ cases.push({
       expect(() => storage.repository('note', { key: key as never })).toThrow(ConfigError)
     expect(() => storage.repository(none, { key: 'id' })).toThrow('it is of type object')
     expect(() => storage.append(none)).toThrow('it is of type undefined')
+    const nothing = undefined as never
+    for (const make of [() => storage.append(nothing), () => storage.coalesce(nothing)])
+      expect(make).toThrow(new ConfigError('Cannot create the buffer without options'))
+    await expect(openStorage(nothing)).rejects.toThrow('Cannot open storage without a connector')
     expect(() => storage.coalesce({ flush: async () => {} } as never)).toThrow('key must be a function')
     expect(() => storage.coalesce({ key: () => 1 } as never)).toThrow('flush must be a function')
   },

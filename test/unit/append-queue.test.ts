@@ -287,6 +287,27 @@ describe('AppendQueue.flush() and close()', () => {
     expect(queue.stats()).toMatchObject({ flushed: 5, dropped: 1 })
   })
 
+  test.each(['drop-oldest', 'wait'] as const)(
+    'drops what cannot be read, and only that: %s',
+    async (overflow) => {
+      const { queue, push, drops } = bench<unknown>({
+        ...{ overflow, capacity: 1, idempotencyKey: 'id', timestamp: 'at' },
+      })
+      const error = new Error('no value')
+      const throwing = {
+        get id(): number {
+          throw error
+        },
+      }
+      push(1)
+      for (const row of [null, undefined, throwing])
+        expect(await queue.push(row as unknown as Usage)).toEqual({ accepted: false, reason: 'poison' })
+      expect(drops.map(({ reason }) => reason)).toEqual(['poison', 'poison', 'poison'])
+      expect(drops[2]).toEqual({ value: throwing, reason: 'poison', error })
+      expect(queue.stats()).toMatchObject({ pending: 1, dropped: 3, droppedBy: { poison: 3 } })
+    },
+  )
+
   test('refuses a bound that is none, and goes on', async () => {
     const { queue, push, drops } = bench<Promise<PushResult>>({ capacity: 1, overflow: 'wait' })
     push(1)
