@@ -43,7 +43,7 @@ const dialectNames: readonly DialectName[] = [
   'libsql-web',
   'd1',
 ]
-const journalModes = ['wal', 'delete', 'truncate', 'persist', 'memory', 'off'] as const
+const journalModes = ['wal', 'delete', 'truncate', 'persist', 'memory'] as const
 /** In the order of their numbers, from 0, which may be given as well. */
 const synchronousLevels = ['off', 'normal', 'full', 'extra'] as const
 

@@ -29,7 +29,8 @@ export const synchronousLevels: readonly string[] = ['off', 'normal', 'full', 'e
 
 /** SQLite takes every other word for one of these, without a word of its own. */
 const choices: Readonly<Record<string, readonly string[]>> = {
-  journal_mode: ['wal', 'delete', 'truncate', 'persist', 'memory', 'off'],
+  // Not `off`, which most drivers refuse: what failed could not be undone, and a batch would be stored in part.
+  journal_mode: ['wal', 'delete', 'truncate', 'persist', 'memory'],
   synchronous: [...synchronousLevels, '0', '1', '2', '3'],
   foreign_keys: ['on', 'off', 'true', 'false', 'yes', 'no', '1', '0'],
 }

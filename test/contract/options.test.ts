@@ -84,9 +84,9 @@ const badOptions: readonly BadOption[] = [
   ],
   [{ pragmas: { cache_size: '1; drop table t' } }, ConfigError, 'its value must be an integer or one word'],
   [
-    { pragmas: { journal_mode: 'wall' } },
+    { pragmas: { journal_mode: 'off' } },
     ConfigError,
-    'must be one of wal, delete, truncate, persist, memory, off',
+    'must be one of wal, delete, truncate, persist, memory: current value is off',
   ],
   [{ pragmas: { cache_size: '64kb' } }, ConfigError, 'its value must be an integer or one word'],
   [{ pragmas: { synchronous: 'ful' } }, ConfigError, 'must be one of off, normal, full, extra, 0, 1, 2, 3'],

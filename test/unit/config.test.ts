@@ -209,7 +209,7 @@ describe('storageOptionsFromEnv() refuses', () => {
 
   test.each<readonly [name: string, value: string, rule: string]>([
     ['DATABASE_DIALECT', 'sqlite', `one of ${dialects}`],
-    ['SQLITE_JOURNAL_MODE', 'fast', 'one of wal, delete, truncate, persist, memory, off'],
+    ['SQLITE_JOURNAL_MODE', 'off', 'one of wal, delete, truncate, persist, memory'],
     ['SQLITE_SYNCHRONOUS', '4', 'one of off, normal, full, extra'],
     ['SQLITE_SYNCHRONOUS', 'on', 'one of off, normal, full, extra'],
     ['SQLITE_LOCK_TIMEOUT_MS', '-1', 'a whole number from 0 to 2147483647'],
