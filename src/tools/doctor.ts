@@ -34,6 +34,9 @@ export interface DoctorRequest {
   readonly lockTimeoutMs?: number
 }
 
+/** The others open no files. */
+const fileDialects: readonly DialectName[] = ['better-sqlite3', 'node-sqlite', 'bun-sqlite', 'libsql']
+
 const connectionOptions: ConnectionOptions = {
   pragmas: {},
   inMemory: false,
@@ -48,9 +51,10 @@ const connectionOptions: ConnectionOptions = {
 export async function examineFile(request: DoctorRequest): Promise<DoctorReport> {
   const { file, dialect } = request
   assertIsFile(file)
-  if (dialect === 'd1' || dialect === 'libsql-web') {
+  if (dialect !== undefined && !fileDialects.includes(dialect)) {
+    const names = fileDialects.join(', ')
     throw new DoctorUsageError(
-      `Cannot examine a file with ${dialect} as it opens none: choose another dialect`,
+      `Cannot examine a file with '${dialect}' as the dialect must be one of ${names}`,
     )
   }
   const connector = await withUsageErrors(() =>

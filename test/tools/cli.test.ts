@@ -74,10 +74,10 @@ describe(`unbusy on ${runtime}`, () => {
     [['doctor', 'a.db', 'b.db'], /b\.db is one too many/],
     [['doctor', '--jsn', 'a.db'], /--jsn/],
     [['doctor', 'none.db'], /no such file/],
-    [['doctor', program, '--dialect', 'mysql'], /'mysql' as it is unknown: .* libsql/],
+    [['doctor', program, '--dialect', 'mysql'], /'mysql' as the dialect must be one of .*, libsql$/m],
     [
       ['doctor', program, '--dialect', runtime === 'bun' ? 'd1' : 'bun-sqlite'],
-      /choose another dialect|does not have it/,
+      /choose another dialect|one of .*, libsql$|does not have it/m,
     ],
   ])('says what is wrong with %j', async (args, reason) => {
     const answer = await run(args)
