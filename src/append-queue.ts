@@ -37,7 +37,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
   constructor(options: AppendOptions<Row>, host: BufferHost, insert: InsertRows<Row>) {
     checkWord('Cannot create the buffer as overflow', options.overflow, overflows)
     this.#overflow = options.overflow ?? 'drop-newest'
-    this.#capacity = checkCount('capacity', options.capacity ?? 10_000, 1)
+    this.#capacity = checkCount('capacity', options.capacity ?? 10_000)
     this.#idempotencyKey = options.idempotencyKey
     this.#timestamp = options.timestamp
     this.lockTimeoutMs = host.lockTimeoutMs
@@ -54,8 +54,8 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
         },
         numberOf: ({ sequence }) => sequence,
         onRoom: () => this.#admit(),
-        maxWaiting: Math.min(checkCount('maxBatch', options.maxBatch ?? 1_000, 1), this.#capacity),
-        intervalMs: checkCount('intervalMs', options.intervalMs ?? 100, 1),
+        maxWaiting: Math.min(checkCount('maxBatch', options.maxBatch ?? 1_000), this.#capacity),
+        intervalMs: checkCount('intervalMs', options.intervalMs ?? 100),
         options,
       },
       host,

@@ -30,7 +30,7 @@ export class CoalescingBuffer<Key, Value> implements WriteBehind, AsyncDisposabl
     this.#values = new LatestValues(options.merge ?? ((_older, newer) => newer), (older, error) =>
       this.#life.drop(older, 'poison', error),
     )
-    this.#capacity = checkCount('capacity', options.capacity ?? 100_000, 1)
+    this.#capacity = checkCount('capacity', options.capacity ?? 100_000)
     checkWord('Cannot create the buffer as overflow', options.overflow, ['drop-newest', 'drop-oldest'])
     this.lockTimeoutMs = host.lockTimeoutMs
     this.#life = new BufferLife(
@@ -42,8 +42,8 @@ export class CoalescingBuffer<Key, Value> implements WriteBehind, AsyncDisposabl
             entries.map(({ value }) => value),
             context,
           ),
-        maxWaiting: checkCount('maxPending', options.maxPending ?? 1_000, 1),
-        intervalMs: checkCount('intervalMs', options.intervalMs ?? 1_000, 1),
+        maxWaiting: checkCount('maxPending', options.maxPending ?? 1_000),
+        intervalMs: checkCount('intervalMs', options.intervalMs ?? 1_000),
         options,
       },
       host,

@@ -24,18 +24,18 @@ class Placeholder {
   }
 
   [Symbol.toPrimitive](): never {
-    this.#refuse()
+    this.refuse()
   }
 
   [Symbol.iterator](): never {
-    this.#refuse()
+    this.refuse()
   }
 
   toJSON(): never {
-    this.#refuse()
+    this.refuse()
   }
 
-  #refuse(): never {
+  refuse(): never {
     throw new InvalidStatementError(
       `Cannot compute with the parameter '${this.name}' of a prepared query as it has no value while the query is built: compute in SQL, or before the call`,
     )
@@ -54,8 +54,12 @@ export function prepareQuery<Parameters extends object, Row>(
   plugins: readonly KyselyPlugin[],
   build: (parameters: Parameters) => Compilable<Row>,
 ): PreparedQuery<Parameters, Row> {
-  const compiled: CompiledQuery<Row> = build(placeholders<Parameters>()).compile()
+  const unused = new Set<string>()
+  const compiled: CompiledQuery<Row> = build(placeholders<Parameters>(unused)).compile()
   const { sql, parameters: template } = compiled
+  for (const value of template) if (value instanceof Placeholder) unused.delete(value.name)
+  // It was taken apart, as in p.row.id, or decided something: what came of that would hold for all calls.
+  for (const name of unused) new Placeholder(name).refuse()
   const run = (parameters: Parameters, options?: WaitOptions): Promise<QueryResult<Row>> => {
     try {
       const query = { sql, parameters: bind(template, parameters, pool.integerBinding), isEncoded: true }
@@ -75,15 +79,22 @@ function bind(template: readonly unknown[], parameters: object, integers: Intege
   const values = new Array<BoundValue>(template.length)
   for (let index = 0; index < values.length; index++) {
     const value = template[index]
-    const given = value instanceof Placeholder ? parameterOf(parameters, value.name) : value
-    values[index] = encodeValue(given, index, integers)
+    values[index] =
+      value instanceof Placeholder
+        ? encodeValue(parameterOf(parameters, value.name), value.name, integers)
+        : encodeValue(value, index, integers)
   }
   return values
 }
 
-function placeholders<Parameters extends object>(): Parameters {
+/** @param asked Is filled with their names. */
+function placeholders<Parameters extends object>(asked: Set<string>): Parameters {
   return new Proxy({} as Parameters, {
-    get: (_target, name) => (typeof name === 'string' ? new Placeholder(name) : undefined),
+    get(_target, name) {
+      if (typeof name !== 'string') return undefined
+      asked.add(name)
+      return new Placeholder(name)
+    },
     // Spread, Object.keys() and `in` would find none, and the query would silently leave them out.
     ownKeys: refuseList,
     has: refuseList,
@@ -96,7 +107,8 @@ function refuseList(): never {
   )
 }
 
-function parameterOf(parameters: object, name: string): unknown {
-  if (name in parameters) return (parameters as Record<string, unknown>)[name]
+function parameterOf(given: object, name: string): unknown {
+  const parameters = Object(given) as Record<string, unknown>
+  if (name in parameters) return parameters[name]
   throw new InvalidStatementError(`Cannot run the prepared query without its parameter '${name}'`)
 }

@@ -103,7 +103,10 @@ export class Storage<DB> implements AsyncDisposable {
   }
 
   /**
-   * Builds and compiles a query once; each call only binds its parameters. They cannot decide what the query looks like.
+   * Builds and compiles a query once; each call only binds its parameters. They cannot decide what the query looks like,
+   * and each is one value: for a list bind JSON, and read it with `json_each()`.
+   *
+   * @throws {InvalidStatementError} If the builder computes with a parameter, or takes it apart.
    *
    * @example
    * ```ts

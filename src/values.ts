@@ -78,7 +78,7 @@ function encodeObject(value: object, place: number | string, integers: IntegerBi
     return encodeValue(value.getTime(), place, integers)
   }
   const kind = Array.isArray(value) ? 'an array' : 'an object'
-  throw refused(place, kind, 'serialize it first, for example with JSON.stringify')
+  throw refused(place, kind, 'bind its JSON, which json_each() reads')
 }
 
 function refused(place: number | string, what: string, hint: string): InvalidStatementError {

@@ -51,9 +51,9 @@ export function report<T>(listener: ((what: T) => unknown) | undefined, what: T)
   }
 }
 
-/** @throws {RangeError} If the option is not an integer from `least` on. */
-export function checkCount(name: string, value: number, least: number): number {
-  return checkInteger(`Cannot create the buffer as ${name}`, value, least)
+/** @throws {RangeError} If the option is not an integer from 1 on. */
+export function checkCount(name: string, value: number): number {
+  return checkInteger(`Cannot create the buffer as ${name}`, value, 1)
 }
 
 /** What the storage gives a buffer. */

@@ -112,7 +112,12 @@ const cases: ContractCase[] = [
       }
       const missing = await rejection(add({} as { text: string }))
 
+      const list = await rejection(add({ text: ['a'] } as unknown as { text: string }))
+      const without = await rejection(add(undefined as unknown as { text: string }))
+
       expect(missing.message).toBe("Cannot run the prepared query without its parameter 'text'")
+      expect(without).toEqual(missing)
+      expect(list.message).toBe('Cannot bind text as it is an array: bind its JSON, which json_each() reads')
       expect(await notes(storage.db)).toEqual([])
       await add({ text: 'a' })
       expect(await notes(storage.db)).toEqual(['a'])
@@ -164,6 +169,21 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'prepare() takes a list as JSON',
+    async run({ open }) {
+      const storage = await open()
+      await createNotes(storage.db, 'a', 'b', 'c')
+      const find = storage.prepare((db, p: { ids: string }) =>
+        db
+          .selectFrom('note')
+          .select('text')
+          .where('id', 'in', sql<number>`(select value from json_each(${p.ids}))`),
+      )
+
+      expect((await find({ ids: JSON.stringify([1, 3]) })).rows).toEqual([{ text: 'a' }, { text: 'c' }])
+    },
+  },
+  {
     name: 'prepare() binds the parameters of SQL functions in an UPDATE',
     async run({ open }) {
       const storage = await open()
@@ -199,6 +219,15 @@ const cases: ContractCase[] = [
         (db, p) => db.insertInto('note').values({ text: JSON.stringify(p.a) }),
         (db, p) => db.insertInto('note').values({ text: JSON.stringify({ inner: p.a }) }),
         (db, p) => db.insertInto('note').values({ ...p }),
+        (db, p) => db.insertInto('note').values(p.a as never),
+        (db, p) => db.insertInto('note').values({ ...(p.a as unknown as object) }),
+        (db, p) => db.insertInto('note').values({ text: (p.a as unknown as { name: string }).name }),
+        (db, p) =>
+          db
+            .updateTable('note')
+            .set(p.a as never)
+            .where('id', '=', p.b),
+        (db, p) => db.selectFrom('note').where('id', '=', p.a ? 1 : 2),
         (db, p) => db.insertInto('note').values(p),
         (db, p) => db.updateTable('note').set(p),
         (db, p) => db.insertInto('note').values(Object.fromEntries(Object.entries(p))),
