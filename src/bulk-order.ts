@@ -9,9 +9,9 @@ import type { ColumnSet } from './bulk-columns.ts'
 /**
  * `given`: as they came, where the database makes their keys: these tell the order. `grouped`: those of the same columns
  * together, and those of a key one after the other. `free`: no row is created, so it shows nowhere in which order they
- * were written, and a key that is NULL writes nothing.
+ * were written, and a key that is NULL writes nothing. `kept`: as they came, whatever that costs.
  */
-export type BulkOrder = 'given' | 'grouped' | 'free'
+export type BulkOrder = 'given' | 'grouped' | 'free' | 'kept'
 
 /** Rows that are put in order together: a few milliseconds of work, between two slices. */
 const windowSlices = 10
@@ -92,7 +92,8 @@ function placeOf(text: string, start: number): number {
 export function groupsOf(slice: readonly BulkRow[], order: BulkOrder): (readonly BulkRow[])[] {
   const [first] = slice
   if (slice.every(({ set, follows }) => set === first?.set && follows === undefined)) return [slice]
-  if (order === 'given' && slice.some(({ set }) => set.keyIndexes === undefined)) return runsOf(slice)
+  const makesKeys = order === 'given' && slice.some(({ set }) => set.keyIndexes === undefined)
+  if (makesKeys || order === 'kept') return runsOf(slice)
   const waves: Map<ColumnSet, BulkRow[]>[] = []
   const waveOf = new Map<BulkRow, number>()
   for (const row of slice) {
@@ -109,12 +110,12 @@ export function groupsOf(slice: readonly BulkRow[], order: BulkOrder): (readonly
   return waves.flatMap((wave) => [...wave.values()])
 }
 
-/** Rows that stand together and have the same columns. */
+/** Rows that stand together, have the same columns and may go into one statement. */
 function runsOf(slice: readonly BulkRow[]): BulkRow[][] {
   const runs: BulkRow[][] = []
   for (const row of slice) {
     const run = runs.at(-1)
-    if (run?.[0]?.set === row.set) run.push(row)
+    if (run?.[0]?.set === row.set && row.isApart !== true) run.push(row)
     else runs.push([row])
   }
   return runs

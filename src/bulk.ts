@@ -9,7 +9,7 @@ import type { BulkRow } from './bulk-cells.ts'
 import { type BulkOrder, positionsOf, slicesOf } from './bulk-order.ts'
 import { type BulkLimits, queriesOf, type TextOf } from './bulk-queries.ts'
 import type { BulkRows } from './bulk-rows.ts'
-import { BulkWriteError, withCallerStack } from './errors.ts'
+import { BulkWriteError, ConstraintError, withCallerStack } from './errors.ts'
 import type { PartOfCall, WriteOptions } from './pool-options.ts'
 import type { QueryText } from './statement.ts'
 
@@ -84,14 +84,39 @@ export async function writeBulk(host: BulkHost, work: BulkWork, options: BulkOpt
     }
     const { rows } = work.rows
     if (rows.length === 0) return { changes: 0 }
-    if (rows.length <= sliceRows) return resultOf([await host.write(queriesFor(host, work, rows), waitNow())])
+    if (rows.length <= sliceRows) return resultOf([await writeTogether(host, work, rows, waitNow)])
     if (!atomic && !host.isOneUnit) return resultOf(await writeSlices(host, work, waitNow))
     // In the order of slices too: each statement of a transaction keeps a copy of all pages that it changes.
     const ordered = [...slicesFor(work)].flat()
-    return resultOf([await host.write(queriesFor(host, work, ordered), waitNow())])
+    return resultOf([await writeTogether(host, work, ordered, waitNow, rows)])
   } catch (error) {
     throw withCallerStack(error)
   }
+}
+
+/**
+ * Writes rows, all of them or none, in the order that takes the fewest statements. Where that puts a row before another that
+ * it refers to, a foreign key refuses it: nothing is stored then, and they go in the order in which they were given.
+ */
+async function writeTogether(
+  host: BulkHost,
+  work: BulkWork,
+  rows: readonly BulkRow[],
+  waitNow: () => WriteOptions & PartOfCall,
+  given: readonly BulkRow[] = rows,
+): Promise<number | undefined> {
+  const queries = queriesFor(host, work, rows)
+  try {
+    return await host.write(queries, waitNow())
+  } catch (error) {
+    // What is written in a transaction of the caller is not undone.
+    if (host.isOneUnit || queries.length === 1 || !isForeignKey(error)) throw error
+    return host.write(queriesFor(host, work, given, 'kept'), waitNow())
+  }
+}
+
+function isForeignKey(error: unknown): boolean {
+  return error instanceof ConstraintError && error.code === 'SQLITE_CONSTRAINT_FOREIGNKEY'
 }
 
 async function writeSlices(
@@ -107,7 +132,8 @@ async function writeSlices(
     if (!isFirst) await host.nextTurn()
     isFirst = false
     try {
-      counts.push(await host.write(queriesFor(host, work, slice), ofSlice(waitNow(), number++)))
+      const ofThis = number++
+      counts.push(await writeTogether(host, work, slice, () => ofSlice(waitNow(), ofThis)))
     } catch (error) {
       const untried = positionsOf([...slices].flat())
       const { changes } = resultOf(counts)
@@ -127,8 +153,13 @@ function slicesFor({ rows, order }: BulkWork): Generator<readonly BulkRow[], voi
   return slicesOf(rows.rows, sliceRows, order === 'free' && rows.areAlike)
 }
 
-function queriesFor(host: BulkHost, work: BulkWork, rows: readonly BulkRow[]): QueryText[] {
-  return queriesOf(rows, work.textOf, work.rows.areAlike, host.limits, work.order)
+function queriesFor(
+  host: BulkHost,
+  work: BulkWork,
+  rows: readonly BulkRow[],
+  order: BulkOrder = work.order,
+): QueryText[] {
+  return queriesOf(rows, work.textOf, work.rows.areAlike, host.limits, order)
 }
 
 /** Each slice is a write of its own, and so is its key. */

@@ -278,6 +278,44 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C8 rows that refer to each other are written in their order, whatever columns they have',
+    async run({ open }) {
+      const storage = await open()
+      const { db } = storage
+      await sql`create table node (id integer primary key, parent integer references node (id), note text)`.execute(
+        db,
+      )
+      const nodes = storage.repository('node', { key: 'id' })
+      const last = 2_499
+      const tree = range(0, last + 1).map((id) => ({
+        id,
+        ...(id > 0 && { parent: id - 1 }),
+        ...(id % 500 === 0 && { note: 'x' }),
+      }))
+      const total = async (): Promise<unknown> =>
+        (
+          await sql`select count(*) as nodes, count(parent) as children, count(note) as notes from node`.execute(
+            db,
+          )
+        ).rows
+
+      await nodes.insertMany(tree.slice(0, 600))
+      const orphan = await rejection(
+        nodes.insertMany([{ id: -2, note: 'x' }, { id: -3, parent: -9 }, { id: -4 }]),
+      )
+      expect(orphan).toMatchObject({ code: 'SQLITE_CONSTRAINT_FOREIGNKEY' })
+      expect(await total()).toEqual([{ nodes: 600, children: 599, notes: 2 }])
+      await nodes.upsertMany(tree, { atomic: true })
+      expect(await total()).toEqual([{ nodes: 2_500, children: 2_499, notes: 5 }])
+      await nodes.deleteMany(
+        tree.map(({ id }) => last - id),
+        { atomic: true },
+      )
+      expect(await total()).toEqual([{ nodes: 0, children: 0, notes: 0 }])
+      expect((await nodes.insertMany(tree)).changes).toBe(2_500)
+    },
+  },
+  {
     name: 'C3 lockTimeoutMs is the budget of the whole call, and a signal ends it between slices',
     async run(context) {
       const { items, count } = await openItems(context)
