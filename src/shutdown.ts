@@ -71,20 +71,21 @@ export class Shutdown {
     const startedAtMs = clock.now()
     const longestWaitMs = Math.max(lockTimeoutsOf(options).normal, buffers.longestLockTimeoutMs)
     const timeoutMs = options.drainTimeoutMs ?? longestWaitMs + 1_000
+    const inTime = (work: Promise<unknown>): Promise<boolean> =>
+      within(clock, Math.max(0, timeoutMs - (clock.now() - startedAtMs)), work)
     intake.isClosing = true
     // Buffers flush through the storage, so it goes on until they are empty; mostly they are.
     buffers.stop()
     const unwritten = buffers.isEmpty ? nothingUnwritten : await buffers.drain(timeoutMs)
     const error = intake.closedError()
     intake.refusesCalls = true
-    // A transaction or stream that was called for before now is still on its way through Kysely's promises.
-    await untilLoaded(() => connector.nextTurn())
+    // A transaction or stream that was called for before now is still on its way through Kysely's promises; an import that a
+    // request of the edge began may never end, as the request was cancelled.
+    await inTime(untilLoaded(() => connector.nextTurn()))
     intake.isStopped = true
     checkpoints?.stop()
     queue.stop(error)
-    const drained = Promise.all([queue.drained(), readers.unused()])
-    const restMs = Math.max(0, timeoutMs - (clock.now() - startedAtMs))
-    const isDrained = await within(clock, restMs, drained)
+    const isDrained = await inTime(Promise.all([queue.drained(), readers.unused()]))
     const writes = isDrained ? { rejectedWrites: 0, revokedTransactions: 0 } : await queue.abandon(error)
     const report = { ...writes, unfinishedReads: readers.unfinished, ...unwritten }
     await readers.close(error)

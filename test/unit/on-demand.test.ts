@@ -174,6 +174,20 @@ describe('the first use of', () => {
   })
 })
 
+describe('close()', () => {
+  it('waits for a load that never ends no longer than drainTimeoutMs', async () => {
+    const { core } = await unusedCore()
+    const storage = await core.openStorage<AnyDatabase>({
+      connector: await firstConnector(':memory:'),
+      drainTimeoutMs: 50,
+    })
+    const { OnDemand: OnDemandOfCore } = await import('../../src/on-demand.ts')
+    void new OnDemandOfCore(() => new Promise(() => {})).load()
+
+    expect(await storage.close()).toMatchObject({ rejectedWrites: 0 })
+  })
+})
+
 describe('OnDemand', () => {
   it('loads once, and after a failure once more', async () => {
     let loads = 0
