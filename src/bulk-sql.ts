@@ -74,9 +74,9 @@ function statementOf(
   rows: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
   const target = sql.table(table.name)
-  const key = list(table.key.map((column) => sql.ref(column)))
+  const key = list(table.key.map((column) => sql.id(column)))
   const others = columns.filter((column) => !table.key.includes(column))
-  const assign = (column: string): RawBuilder<unknown> => sql`${sql.ref(column)} = ${given(column)}`
+  const assign = (column: string): RawBuilder<unknown> => sql`${sql.id(column)} = ${given(column)}`
   switch (verb.name) {
     case 'delete':
       return sql`delete from ${target} where (${key}) in (${rows})`
@@ -104,7 +104,7 @@ function insert(
   columns: readonly string[],
   rows: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
-  const names = list(columns.map((column) => sql.ref(column)))
+  const names = list(columns.map((column) => sql.id(column)))
   // Without WHERE the parser takes ON CONFLICT for a join (https://www.sqlite.org/lang_upsert.html, 2.2).
   return sql`insert into ${target} (${names}) select * from (${rows}) where true`
 }
@@ -117,7 +117,7 @@ function rowsOf(
 ): RawBuilder<unknown> {
   if (rowCount === 'json') {
     const cells = columns.map(
-      (column, index) => sql`value ->> ${sql.raw(String(index))} as ${sql.ref(column)}`,
+      (column, index) => sql`value ->> ${sql.raw(String(index))} as ${sql.id(column)}`,
     )
     return sql`select ${list(cells)} from json_each(?)`
   }
@@ -125,7 +125,7 @@ function rowsOf(
     // The plus takes the affinity of the cast away: a key that is TEXT would not be found by its index.
     const isInteger = (integerColumns & (1 << index)) !== 0
     const cell = isInteger ? `+cast(column${index + 1} as integer)` : `column${index + 1}`
-    return sql`${sql.raw(cell)} as ${sql.ref(column)}`
+    return sql`${sql.raw(cell)} as ${sql.id(column)}`
   })
   const row = `(${columns.map(() => '?').join(', ')})`
   return sql`select ${list(cells)} from (values ${sql.raw(new Array(rowCount).fill(row).join(', '))})`
@@ -137,7 +137,7 @@ function ruleOf(merge: Readonly<Record<string, MergeRule>>, column: string): Mer
 }
 
 function mergeOf(table: BulkTable, column: string, rule: MergeRule): RawBuilder<unknown> | undefined {
-  const assign = (value: RawBuilder<unknown>): RawBuilder<unknown> => sql`${sql.ref(column)} = ${value}`
+  const assign = (value: RawBuilder<unknown>): RawBuilder<unknown> => sql`${sql.id(column)} = ${value}`
   switch (rule) {
     case 'keep':
       return undefined
@@ -171,11 +171,12 @@ function isGreater(table: BulkTable, column: string): RawBuilder<unknown> {
 }
 
 function stored({ name }: BulkTable, column: string): RawBuilder<unknown> {
-  return sql.ref(`${name}.${column}`)
+  return sql`${sql.table(name)}.${sql.id(column)}`
 }
 
 function given(column: string): RawBuilder<unknown> {
-  return sql.ref(`excluded.${column}`)
+  // Not a reference, which a dot in the name of a column would cut.
+  return sql.id('excluded', column)
 }
 
 function list(parts: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {

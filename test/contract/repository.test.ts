@@ -214,6 +214,26 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'Repository takes columns with a dot in their names, and so does append()',
+    async run({ open }) {
+      const storage = await open()
+      await sql`create table load ("host.id" integer primary key, "cpu.load" real)`.execute(storage.db)
+      const loads = storage.repository('main.load', { key: 'host.id' })
+      const rowOf = (id: number, load: number): AnyDatabase => ({ 'host.id': id, 'cpu.load': load })
+
+      await loads.insertMany([rowOf(1, 0.5), rowOf(2, 0.5), rowOf(3, 0.5)])
+      await loads.upsertMany([rowOf(1, 0.75), rowOf(2, 0.25)], { merge: { 'cpu.load': 'max' } })
+      await loads.updateMany([rowOf(2, 1.5), rowOf(1, 0.25)], { onlyIfGreater: 'cpu.load' })
+      await loads.deleteMany([3])
+      const buffer = storage.append({ table: 'load', idempotencyKey: 'host.id' })
+      for (const id of [1, 4]) buffer.push(rowOf(id, 2.5))
+      await buffer.flush()
+
+      const rows = await sql`select * from load order by 1`.execute(storage.db)
+      expect(rows.rows).toEqual([rowOf(1, 0.75), rowOf(2, 1.5), rowOf(4, 2.5)])
+    },
+  },
+  {
     name: 'Repository.insertMany() leaves a key to the database that a row does not have',
     async run({ open }) {
       const storage = await open()
