@@ -5,14 +5,17 @@
  */
 import type { Statement } from './connector.ts'
 import { parseDatabaseUrl } from './database-url.ts'
-import { ConfigError, withCallerStack } from './errors.ts'
+import { ConfigError, type SqliteError, withCallerStack } from './errors.ts'
 import type { ConnectionPool } from './pool.ts'
+
+const subject = 'the path of the backup'
 
 /**
  * Copies the database to a new file. Whether the storage takes it in was asked at the call: its `db` would ask once more, now
  * that this is loaded, and refuse what was called for before `close()` (contract C15).
  *
- * @throws {ConfigError} If the path is not that of a file.
+ * @throws {ConfigError} If the path is not that of a file, or that of one which is no database.
+ * @throws {SqliteError} If it is that of a database.
  */
 export async function copy(pool: ConnectionPool, path: string): Promise<void> {
   try {
@@ -20,8 +23,17 @@ export async function copy(pool: ConnectionPool, path: string): Promise<void> {
     const wait = pool.startWait()
     await pool.queue.exclusive(wait, (writer) => writer.tryExecute(statement, wait))
   } catch (error) {
-    throw withCallerStack(error)
+    const isOverwriting = (error as Partial<SqliteError>).code === 'SQLITE_NOTADB'
+    throw withCallerStack(isOverwriting ? overwriting(error) : error)
   }
+}
+
+/** SQLite opens what is there before it refuses to overwrite it: the database that is copied is none that is damaged. */
+function overwriting(cause: unknown): ConfigError {
+  return new ConfigError(
+    `Cannot use ${subject} as there is a file already, which is no database: name a new one`,
+    { cause },
+  )
 }
 
 /**
@@ -29,7 +41,6 @@ export async function copy(pool: ConnectionPool, path: string): Promise<void> {
  * as well as `:memory:`, for a database that is thrown away.
  */
 function backupTo(path: string): Statement {
-  const subject = 'the path of the backup'
   const location = parseDatabaseUrl(path, subject)
   if (location.kind === 'file') {
     return { sql: 'VACUUM INTO ?', parameters: [location.path], kind: 'alone', cacheable: false }

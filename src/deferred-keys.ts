@@ -54,8 +54,8 @@ function schemaOf({ name, file }: Row): Schema {
 }
 
 async function hasDeferredTable(writer: DirectConnection, schema: string): Promise<boolean> {
-  const tables = `select 1 from ${schema}.sqlite_schema where type = 'table' and sql like '%initially%deferred%'`
-  return (await writer.run(question(`${tables} limit 1`))).rows.length > 0
+  const sql = `select 1 from ${schema}.sqlite_schema where type = 'table' and sql like '%initially%deferred%' limit 1`
+  return (await writer.run(question(sql))).rows.length > 0
 }
 
 function question(sql: string): Statement {

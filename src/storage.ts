@@ -202,8 +202,8 @@ export class Storage<DB> implements AsyncDisposable {
    * Writes a consistent copy of the database to a new file, with `VACUUM INTO`.
    *
    * @param path A path or a `file:` URL, read as that of a database.
-   * @throws {ConfigError} If it is not that of a file.
-   * @throws {SqliteError} If the file exists already.
+   * @throws {ConfigError} If it is not that of a file, or of one that exists and is no database.
+   * @throws {SqliteError} If the database exists already.
    */
   async backup(path: string): Promise<void> {
     this.#pool.intake.assertTakesIn()

@@ -83,6 +83,11 @@ describeContract('storage', [
         { text: 'b' },
       ])
       expect(await rejection(storage.backup(copy))).toMatchObject({ name: 'SqliteError' })
+      const { writeFile } = await import('node:fs/promises')
+      await writeFile(`${path}.text`, 'This is no database, but a text. '.repeat(20))
+      const error = await rejection(storage.backup(`${path}.text`))
+      expect(error).toBeInstanceOf(ConfigError)
+      expect(error.message).toContain('there is a file already')
     },
   },
   {
