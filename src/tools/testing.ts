@@ -76,6 +76,9 @@ export async function holdLock(path: string, ms: number, options: HoldLockOption
   return { release, released, [Symbol.asyncDispose]: release }
 }
 
+/** A timer that is longer fires at once: to hold a lock until it is released, `Infinity` is a time too. */
+const maxTimerMs = 2 ** 31 - 1
+
 function evalCommand(): readonly [string, ...string[]] {
   return 'Deno' in globalThis ? [process.execPath, 'eval'] : [process.execPath, '-e']
 }
@@ -93,7 +96,7 @@ function holderProgram(path: string, ms: number, begin: BeginMode): string {
       database.close()
       process.exit(0)
     }
-    setTimeout(end, ${ms})
+    setTimeout(end, ${Math.min(ms, maxTimerMs)})
     import('node:process').then(({ default: process }) => process.stdin.on('end', end).resume())
   })`
 }
