@@ -57,18 +57,17 @@ export async function checkIntegrity({ ask, scan }: Examination): Promise<Doctor
       message: 'The content was not looked through: neither quick_check nor foreign_key_check ran',
     }
   }
-  const lines = (await ask(`select * from pragma_quick_check limit ${maxExamples}`)).map((row) =>
-    String(Object.values(row)[0]),
-  )
+  // One row may hold a hundred findings, below the name of the database.
+  const lines = (await ask(`select * from pragma_quick_check limit ${maxExamples}`))
+    .flatMap((row) => String(Object.values(row)[0]).split('\n'))
+    .filter((line) => !line.startsWith('***'))
   if (lines.length === 1 && lines[0] === 'ok')
     return { name, severity: 'ok', message: 'quick_check found the database sound' }
+  const more = lines.length > 3 ? `, and ${lines.length - 3} more` : ''
   return {
     name,
     severity: 'danger',
-    message: `The database is damaged: quick_check says ${lines
-      .slice(0, 3)
-      .map((line) => line.replace(/\s+/g, ' ').trim())
-      .join('; ')}`,
+    message: `The database is damaged: quick_check says ${lines.slice(0, 3).join('; ')}${more}`,
     advice: recover,
     details: { lines },
   }

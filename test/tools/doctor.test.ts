@@ -93,6 +93,14 @@ describe.each(localConnectorNames)('doctor with %s', (dialect) => {
     expect(checkOf(report, 'pages')?.severity).toBe('info')
   })
 
+  it('tells of many damaged pages in a few words', async () => {
+    const check = checkOf(await examine('rootless'), 'integrity')
+
+    expect(check?.message).toMatch(
+      /: quick_check says Tree 2 page 2: [^;]+; Page 3: [^;]+; Page 4: .+, and \d+ more$/,
+    )
+  })
+
   it('does not read the whole database when it is told so', async () => {
     const { checks } = await examineFile({ file: pathOf('damaged'), dialect, scan: false })
 

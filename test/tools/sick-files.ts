@@ -11,7 +11,16 @@ import { join } from 'node:path'
 import { peerCommand } from '../processes/peer.ts'
 
 /** Names of the files: `<name>.db`. */
-export type SickFile = 'sound' | 'rollback' | 'orphans' | 'damaged' | 'crashed' | 'cut-off' | 'text' | 'empty'
+export type SickFile =
+  | 'sound'
+  | 'rollback'
+  | 'orphans'
+  | 'damaged'
+  | 'rootless'
+  | 'crashed'
+  | 'cut-off'
+  | 'text'
+  | 'empty'
 
 const pageBytes = 4096
 
@@ -69,9 +78,13 @@ function healthyProgram(folder: string): string {
       'insert into child values (1, 7), (2, 8)')
     const damaged = make('damaged', wal, 'create table t (a)',
       'with recursive n (i) as (select 1 union all select i + 1 from n where i < 500) insert into t select randomblob(200) from n')
-    const file = fs.openSync(damaged, 'r+')
-    fs.writeSync(file, Buffer.alloc(${pageBytes}, 0x5a), 0, ${pageBytes}, ${pageBytes * 5})
-    fs.closeSync(file)
+    const overwrite = (path, page) => {
+      const file = fs.openSync(path, 'r+')
+      fs.writeSync(file, Buffer.alloc(${pageBytes}, 0x5a), 0, ${pageBytes}, ${pageBytes} * page)
+      fs.closeSync(file)
+    }
+    overwrite(damaged, 5)
+    overwrite(make('rootless', wal, 'create table t (a)', 'insert into t values (zeroblob(600000))'), 1)
   })`
 }
 
