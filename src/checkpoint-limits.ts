@@ -16,17 +16,18 @@ const netFactor = 1.75
 /** A file this many times over the limit, 64 MiB unless told otherwise, is not only emptied but cut. */
 const truncateFactor = 16
 
-const defaultPageBytes = 4_096
-
 /** Sizes in bytes, from that at which a WAL is checkpointed. */
 export interface WalLimits {
+  /** Of the database. */
+  readonly pageBytes: number
   readonly limitBytes: number
   readonly crowdedBytes: number
   readonly truncateBytes: number
 }
 
-export function walLimits(limitBytes: number): WalLimits {
+export function walLimits(limitBytes: number, pageBytes: number): WalLimits {
   return {
+    pageBytes,
     limitBytes,
     crowdedBytes: crowdedFactor * limitBytes,
     truncateBytes: truncateFactor * limitBytes,
@@ -37,6 +38,9 @@ export function walLimits(limitBytes: number): WalLimits {
  * Where SQLite checkpoints by itself, in the commit that reaches so many pages. Beside a worker that is a net, for the time
  * until it runs: it must not catch what the worker is to be started for.
  */
-export function autocheckpointPages(limitBytes: number, hasWorker: boolean): number {
-  return Math.ceil((limitBytes * (hasWorker ? netFactor : 1)) / defaultPageBytes)
+export function autocheckpointPages(
+  { limitBytes, pageBytes }: Pick<WalLimits, 'limitBytes' | 'pageBytes'>,
+  hasWorker: boolean,
+): number {
+  return Math.ceil((limitBytes * (hasWorker ? netFactor : 1)) / pageBytes)
 }

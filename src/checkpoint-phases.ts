@@ -111,11 +111,11 @@ export class CheckpointPhases {
 
   /** The worker; while there is one, no commit of the writer checkpoints by itself. */
   async #openWorker(): Promise<CheckpointWorker | undefined> {
-    const { limitBytes } = this.#host.limits
+    const { limits } = this.#host
     // In case it cannot be had just now.
-    this.#setAutocheckpoint(autocheckpointPages(limitBytes, true))
+    this.#setAutocheckpoint(autocheckpointPages(limits, true))
     const worker = await this.#host.runner.openWorker()
-    this.#setAutocheckpoint(worker === undefined ? autocheckpointPages(limitBytes, false) : 0)
+    this.#setAutocheckpoint(worker === undefined ? autocheckpointPages(limits, false) : 0)
     return worker
   }
 

@@ -32,6 +32,7 @@ export interface CheckpointsHost {
   readonly policy: CheckpointPolicy
   /** The WAL is checkpointed at this size. */
   readonly limitBytes: number
+  readonly pageBytes: number
   /** Shared with the connections, which set it. */
   readonly autocheckpoint: Autocheckpoint
   /** Whether this engine may checkpoint on another connection than the one that writes. */
@@ -56,12 +57,13 @@ export class Checkpoints {
   #running: Promise<void> | undefined
 
   constructor(host: CheckpointsHost) {
-    const { connector, clock, queue, policy, limitBytes, autocheckpoint, mayUseWorker, onEvent } = host
-    const gauge = new WalGauge(connector, host.writer)
+    const { connector, clock, queue, policy, limitBytes, pageBytes, autocheckpoint, mayUseWorker, onEvent } =
+      host
+    const gauge = new WalGauge(connector, host.writer, pageBytes)
     const gate = new CheckpointGate(queue, clock, autocheckpoint)
     const runner = new CheckpointRunner(connector, clock, mayUseWorker, onEvent)
     const pins = new WalPinWatch(clock, host.oldestReadSinceMs)
-    const limits = walLimits(limitBytes)
+    const limits = walLimits(limitBytes, pageBytes)
     this.#host = host
     this.#gauge = gauge
     this.#gate = gate

@@ -5,9 +5,11 @@
  * @module
  */
 import { Checkpoints, type CheckpointsHost } from './checkpoint.ts'
+import type { Autocheckpoint } from './checkpoint-gate.ts'
 import { autocheckpointPages, defaultCheckpointWalBytes } from './checkpoint-limits.ts'
 import { systemClock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
+import type { StatementResult } from './connector.ts'
 import { hasNoopCheckpoint, hasWalResetBug, warnAboutEngine } from './engine-version.ts'
 import type { UnbusyError } from './errors.ts'
 import { eventTeller } from './event-text.ts'
@@ -18,42 +20,37 @@ import type { LockWait } from './lock-wait.ts'
 import type { PoolOptions } from './pool-options.ts'
 
 /** What the pool has of its own for the checkpoints. */
-export type FileCheckpointsHost = Pick<
-  CheckpointsHost,
-  'clock' | 'queue' | 'writer' | 'autocheckpoint' | 'oldestReadSinceMs'
->
+export type FileCheckpointsHost = Pick<CheckpointsHost, 'clock' | 'queue' | 'writer' | 'oldestReadSinceMs'>
 
 /** One database in a file. */
 export class FileDatabase {
   readonly guard: FileGuard
+  /** Shared with the connections, which set it. */
+  readonly autocheckpoint: Autocheckpoint
   readonly #options: PoolOptions
   #engineVersion = ''
+  /** Most have this one; what it is shows when the file is open. */
+  #pageBytes = 4_096
 
   /** @param onLost Called once, when the files were deleted or replaced. */
   constructor(options: PoolOptions, onLost: (error: UnbusyError) => void) {
     const { connector, clock = systemClock } = options
     this.#options = options
     this.guard = new FileGuard(connector, clock, onLost)
+    this.autocheckpoint = { pages: this.#firstPages() }
   }
 
-  /** At how many pages SQLite checkpoints by itself at first. What the user has set himself stays as it is. */
-  firstAutocheckpoint(): number | undefined {
-    const { connector, checkpoint, checkpointWalBytes = defaultCheckpointWalBytes, pragmas } = this.#options
-    if (!this.#hasWal || pragmas?.wal_autocheckpoint !== undefined) return undefined
-    if (checkpoint === 'off') return 0
-    return autocheckpointPages(checkpointWalBytes, connector.openCheckpointWorker !== undefined)
-  }
-
-  /** Says what is dangerous about the engine, the driver and the place of the file. */
-  async warn(writer: PatientConnection, wait: LockWait): Promise<void> {
+  /** Finds out how large its pages are, and says what is dangerous about the engine, the driver and the place of the file. */
+  async look(writer: PatientConnection, wait: LockWait): Promise<void> {
     const { connector, onWarning } = this.#options
+    await this.#measurePages(writer, wait)
     this.#engineVersion = await warnAboutEngine(writer, wait, connector, onWarning)
     if (connector.file === undefined) return
     const { warnAboutSurroundings } = await import('./doctor/opening-warnings.ts')
     warnAboutSurroundings(connector, onWarning)
   }
 
-  /** The checkpoints of its WAL, to be asked for after {@linkcode FileDatabase.warn}. */
+  /** The checkpoints of its WAL, to be asked for after {@linkcode FileDatabase.look}. */
   checkpoints(host: FileCheckpointsHost): Checkpoints {
     const { connector, checkpoint = 'auto', checkpointWalBytes = defaultCheckpointWalBytes } = this.#options
     return new Checkpoints({
@@ -61,6 +58,8 @@ export class FileDatabase {
       connector,
       policy: this.#hasWal ? checkpoint : 'off',
       limitBytes: checkpointWalBytes,
+      pageBytes: this.#pageBytes,
+      autocheckpoint: this.autocheckpoint,
       mayUseWorker: mayCheckpointBesideWriter(this.#engineVersion),
       onEvent: eventTeller(this.#options),
     })
@@ -81,6 +80,27 @@ export class FileDatabase {
     } catch {
       // Lost files are not ours any more; and what is left behind holds nothing that is lost.
     }
+  }
+
+  /** SQLite counts in pages. Where they are smaller it would checkpoint in commits, long before the worker is started. */
+  async #measurePages(writer: PatientConnection, wait: LockWait): Promise<void> {
+    if (!this.#hasWal) return
+    const ask = (sql: string): Promise<StatementResult> =>
+      writer.execute({ sql, parameters: [], kind: 'alone', cacheable: false }, wait)
+    this.#pageBytes = Number((await ask('PRAGMA page_size')).rows[0]?.page_size)
+    const pages = this.#firstPages()
+    if (pages === this.autocheckpoint.pages) return
+    this.autocheckpoint.pages = pages
+    await ask(`PRAGMA wal_autocheckpoint = ${pages}`)
+  }
+
+  /** At how many pages SQLite checkpoints by itself at first. What the user has set himself stays as it is. */
+  #firstPages(): number | undefined {
+    const { connector, checkpoint, checkpointWalBytes = defaultCheckpointWalBytes, pragmas } = this.#options
+    if (!this.#hasWal || pragmas?.wal_autocheckpoint !== undefined) return undefined
+    if (checkpoint === 'off') return 0
+    const limits = { limitBytes: checkpointWalBytes, pageBytes: this.#pageBytes }
+    return autocheckpointPages(limits, connector.openCheckpointWorker !== undefined)
   }
 
   /** Another journal has nothing to checkpoint. */

@@ -32,7 +32,7 @@ export async function openPool(options: PoolOptions): Promise<ConnectionPool> {
       pragmas: options.pragmas ?? {},
       onConnection: options.onConnection,
       inMemory: connector.capabilities.singleConnection,
-      autocheckpoint: { pages: file?.firstAutocheckpoint() },
+      autocheckpoint: file?.autocheckpoint,
       settings: {
         integers: options.integers ?? 'auto',
         maxCachedStatements: options.maxCachedStatements ?? 256,
@@ -40,7 +40,7 @@ export async function openPool(options: PoolOptions): Promise<ConnectionPool> {
       guard: file?.guard,
     }
     writer = await PatientConnection.open(connector, 'writer', connections, wait)
-    await file?.warn(writer, wait)
+    await file?.look(writer, wait)
     // Only a server takes writes as batches.
     const tryBatch = writer.direct.executesBatches ? (await import('./batch-group.ts')).tryBatch : undefined
     pool = new ConnectionPool(options, connections, writer, file, tryBatch)

@@ -6,7 +6,6 @@
  */
 import type { TryBatch } from './batch-group.ts'
 import type { Checkpoints } from './checkpoint.ts'
-import type { Autocheckpoint } from './checkpoint-gate.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
@@ -45,7 +44,7 @@ export class ConnectionPool {
   /** Use `openPool()`. */
   constructor(
     options: PoolOptions,
-    connections: ConnectionOptions & { readonly autocheckpoint: Autocheckpoint },
+    connections: ConnectionOptions,
     writer: PatientConnection,
     file: FileDatabase | undefined,
     tryBatch: TryBatch | undefined,
@@ -78,7 +77,6 @@ export class ConnectionPool {
       clock,
       queue: this.queue,
       writer,
-      autocheckpoint: connections.autocheckpoint,
       oldestReadSinceMs: () => this.readers.oldestSinceMs,
     })
     this.shutdown = new Shutdown(this, writer, file)

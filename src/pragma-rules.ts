@@ -14,7 +14,7 @@ export interface PragmaOptions {
   /** The database is `:memory:`: it has no journal to switch, and its only connection is the writer. */
   readonly inMemory: boolean
   /** After how many pages in the WAL the writer checkpoints by itself; asked at every init, as it changes. */
-  readonly autocheckpoint?: { readonly pages: number | undefined }
+  readonly autocheckpoint?: { readonly pages: number | undefined } | undefined
 }
 
 /** Without these the contract does not hold, so they are not the user's to set. */

@@ -14,11 +14,12 @@ const frameHeaderBytes = 24
 export class WalGauge {
   readonly #connector: Connector
   readonly #writer: PatientConnection
-  #frameBytes: number | undefined
+  readonly #frameBytes: number
 
-  constructor(connector: Connector, writer: PatientConnection) {
+  constructor(connector: Connector, writer: PatientConnection, pageBytes: number) {
     this.#connector = connector
     this.#writer = writer
+    this.#frameBytes = pageBytes + frameHeaderBytes
   }
 
   /** The size of the file, some 3 microseconds; 0 where there is none. */
@@ -28,7 +29,7 @@ export class WalGauge {
 
   /** How many bytes of WAL so many frames are. */
   bytesOf(frames: number): number {
-    return frames * (this.#frameBytes ?? 4_096 + frameHeaderBytes)
+    return frames * this.#frameBytes
   }
 
   /**
@@ -38,7 +39,6 @@ export class WalGauge {
   usedBytes(): number | undefined {
     if (this.#writer.direct.inTransaction) return undefined
     try {
-      this.#frameBytes ??= Number(this.#ask(pageSize).page_size) + frameHeaderBytes
       const { logFrames, checkpointedFrames } = toCheckpointResult(this.#ask(noop))
       return checkpointedFrames >= logFrames ? 0 : this.bytesOf(logFrames)
     } catch {
@@ -61,7 +61,6 @@ export function checkpointStatement(mode: CheckpointMode | 'noop'): Statement {
 }
 
 const noop = checkpointStatement('noop')
-const pageSize: Statement = { sql: 'PRAGMA page_size', parameters: [], kind: 'alone', cacheable: false }
 
 /** What the pragma's row says. */
 export function toCheckpointResult(row: Row | undefined): CheckpointResult {

@@ -113,6 +113,27 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C13 with pages of 1 KiB the worker checkpoints too, and not SQLite in the commits before',
+    async run({ open, connector }) {
+      const pageBytes = 1024
+      const old = await open({ pragmas: { page_size: pageBytes } })
+      await createPages(old.db)
+      await old.close()
+
+      const storage = await open({ checkpointWalBytes: smallWalBytes })
+
+      const [row] = await storage.db
+        .connection()
+        .execute((db) => sql<{ wal_autocheckpoint: number }>`pragma wal_autocheckpoint`.execute(db))
+        .then(({ rows }) => rows)
+      const by = checkpointedBy[connector]
+      expect(row?.wal_autocheckpoint).toBe((smallWalBytes * (by === undefined ? 1 : 1.75)) / pageBytes)
+      if (by === undefined) return
+      await writeUntil(storage.db, () => storage.stats().wal.lastCheckpoint?.by === by)
+      expect(storage.stats().wal.bytes).toBeGreaterThan(smallWalBytes)
+    },
+  },
+  {
     name: 'C13 a slow checkpoint keeps writes back, but neither reads nor the event loop',
     not: noWorker,
     async run(context) {
