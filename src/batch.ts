@@ -39,15 +39,15 @@ export async function runBatch<const Queries extends readonly BatchQuery[]>(
     pool.intake.assertTakesIn()
     const compiled = queries.map((query) => ('compile' in query ? query.compile() : query))
     const statements = compiled.map((query) => toBatchStatement(pool, query))
-    if (statements.length === 0) return [] as unknown as BatchResults<Queries>
-    const answers = (await writeStatements(pool, statements, options)) ?? []
-    const results: QueryResult<unknown>[] = []
-    for (const [index, query] of compiled.entries()) {
-      const answer = answers[index]
-      const result = answer ? toQueryResult(statements[index] as RoutedStatement, answer) : { rows: [] }
-      results.push(plugins.length === 0 ? result : await throughPlugins(plugins, query, result))
-    }
-    return results as BatchResults<Queries>
+    const answers = statements.length === 0 ? [] : await writeStatements(pool, statements, options)
+    const results = statements.map((statement, index) => {
+      // A reader would not find the temporary table, or another one of its name.
+      pool.readsOnWriter ||= statement.shape.temporary
+      const answer = answers?.[index]
+      const result = answer ? toQueryResult(statement, answer) : { rows: [] }
+      return throughPlugins(plugins, compiled[index] as CompiledQuery, result)
+    })
+    return (await Promise.all(results)) as BatchResults<Queries>
   } catch (error) {
     throw withCallerStack(error)
   }
@@ -58,6 +58,6 @@ function toBatchStatement(pool: ConnectionPool, query: CompiledQuery<unknown>): 
   assertStandsAlone(statement)
   if (statement.kind !== 'alone') return statement
   throw new InvalidStatementError(
-    `Cannot run ${statement.shape.verb} in a batch as it runs outside transactions only`,
+    `Cannot run ${statement.shape.verb} in a batch as it runs outside of transactions`,
   )
 }

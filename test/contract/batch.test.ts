@@ -128,7 +128,7 @@ const cases: ContractCase[] = [
       for (const text of ['pragma user_version', 'vacuum', "attach ':memory:' as other", 'detach other']) {
         const error = await refused(raw(text))
         expect(error).toBeInstanceOf(InvalidStatementError)
-        expect(error.message).toMatch(/^Cannot run [A-Z]+ in a batch as it runs outside transactions only/)
+        expect(error.message).toMatch(/^Cannot run [A-Z]+ in a batch as it runs outside of transactions/)
       }
       for (const text of ['select last_insert_rowid()', 'select changes()']) {
         expect(await refused(raw(text))).toBeInstanceOf(InvalidStatementError)
@@ -191,6 +191,24 @@ const cases: ContractCase[] = [
       await storage.batch([ddl, insert('a'), raw('create index note_text on note (text)')])
 
       expect(await notes(db)).toEqual(['a'])
+    },
+  },
+  {
+    name: 'C6 a temporary table made in a batch is seen by the reads that come after it, and hides one of its name',
+    async run({ open }) {
+      const storage = await open()
+      const { db } = storage
+      await createNotes(db, 'lasting')
+      expect(await notes(db)).toEqual(['lasting'])
+
+      const [, , inside] = await storage.batch([
+        raw('create temp table note (id integer primary key, text)'),
+        insert('temporary'),
+        db.selectFrom('note').select('text'),
+      ])
+
+      expect(inside.rows).toEqual([{ text: 'temporary' }])
+      expect(await notes(db)).toEqual(['temporary'])
     },
   },
   {

@@ -39,7 +39,7 @@ const reasons: readonly (readonly [title: RegExp, reason: string])[] = [
   [/^storage: backup\(\) reads its path/, 'D1 has no VACUUM'],
   [/^statements that stand alone: after an ATTACH/, 'D1 has no ATTACH'],
   [/^storage: shareStorage\(\) answers the same/, 'a bundle has no second copy of a module'],
-  [/^(db\.connection\(\)|statements that stand alone): a temporary table/, temporary],
+  [/^(db\.connection\(\)|statements that stand alone|Batches): (C6 )?a temporary table/, temporary],
   [/^Bulk writes: C7 100,000 rows/, 'it takes 5 s of the 8 that all others take'],
   [
     /^Kysely schema: explain\(\) (of a write|shows a plan.*new Kysely)/,
