@@ -5,7 +5,7 @@
  * @module
  */
 import type { Clock } from './clock.ts'
-import type { Connector, FileChange, Statement } from './connector.ts'
+import type { Connector, FileChange, Role, Statement } from './connector.ts'
 import { FileReplacedError } from './errors.ts'
 
 /**
@@ -34,9 +34,14 @@ export class FileGuard {
     this.#onLost = onLost
   }
 
-  /** Takes the files that the writer has just opened for the right ones. */
-  adopt(): void {
-    this.#connector.fileWatch?.adopt()
+  /**
+   * Takes the files that the writer has just opened for the right ones. A reader must not answer from others.
+   *
+   * @throws {FileReplacedError} If a reader was opened, and the files are not those of the writer any more.
+   */
+  opened(role: Role): void {
+    if (role === 'writer') this.#connector.fileWatch?.adopt()
+    else this.#look()
   }
 
   /** @throws {FileReplacedError} If a change was found before. */
@@ -56,7 +61,7 @@ export class FileGuard {
    */
   afterWrite(statement?: Statement): void {
     // Leaving WAL mode deletes its files.
-    if (statement?.kind === 'alone' && /journal_mode/i.test(statement.sql)) this.adopt()
+    if (statement?.kind === 'alone' && /journal_mode/i.test(statement.sql)) this.opened('writer')
     else this.#look()
   }
 

@@ -125,7 +125,7 @@ export class PhysicalConnection {
     // When it fails half way, what it did so far would fail the second time on this connection, such as an ATTACH.
     this.#state = 'spoiled'
     await callOnConnection(this.#driver, this.role, this.#options)
-    this.writeGuard?.adopt()
+    this.#options.guard?.opened(this.role)
     this.#state = 'ready'
   }
 

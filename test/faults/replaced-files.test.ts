@@ -6,7 +6,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { type Clock, FileReplacedError, OpenError, type Storage, systemClock } from 'unbusy'
 import { expect } from 'vitest'
 import { collectGarbage } from '../../adapters/_libsql-garbage.ts'
@@ -114,6 +114,25 @@ function copyOver(from: string, to: string): void {
   const program = 'require("node:fs").copyFileSync(process.argv[1], process.argv[2])'
   execFileSync(binary('node'), ['-e', program, from, to])
 }
+
+type Reading = (db: Kysely<AnyDatabase>) => Promise<unknown>
+
+/** What has a reader of its own: it is opened for it. */
+const readings: readonly (readonly [name: string, reading: Reading])[] = [
+  ['a stream', (db) => db.selectFrom('note').selectAll().stream().next()],
+  ['a read-only transaction', (db) => db.transaction().setAccessMode('read only').execute(notes)],
+]
+
+const openedLate: readonly ContractCase[] = readings.map(([name, reading]) => ({
+  name: `${name} that opens a reader after the database was replaced does not answer from the other one`,
+  async run(context) {
+    const { db } = await openInUse(context)
+    await stranger(`${context.path}.other`, 'create table note (text)', "insert into note values ('theirs')")
+    renameSync(`${context.path}.other`, context.path)
+
+    expect(await rejection(reading(db))).toBeInstanceOf(FileReplacedError)
+  },
+}))
 
 const others: readonly ContractCase[] = [
   {
@@ -294,4 +313,4 @@ const others: readonly ContractCase[] = [
   },
 ]
 
-describeContract('replaced files', [...refusals, ...others])
+describeContract('replaced files', [...refusals, ...openedLate, ...others])
