@@ -96,6 +96,21 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C6 a batch of one statement leaves nothing either, as OR FAIL alone would',
+    async run({ open }) {
+      const storage = await open()
+      await run(storage.db, 'create table t (a integer primary key)')
+
+      const failed = storage.batch([raw('insert or fail into t values (1), (2), (1)')])
+      expect(await rejection(failed)).toMatchObject({ name: 'ConstraintError' })
+      expect(await storage.db.selectFrom('t').selectAll().execute()).toEqual([])
+
+      const [inserted, ...others] = await storage.batch([raw('insert or fail into t values (1), (2)')])
+      expect(inserted).toMatchObject({ numAffectedRows: 2n, insertId: 2n })
+      expect(others).toEqual([])
+    },
+  },
+  {
     name: 'C6 a batch of any size takes one lock cycle, a batch of none takes no lock',
     async run({ open, holdLock }) {
       const storage = await open()
