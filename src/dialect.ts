@@ -16,8 +16,10 @@ import { UnbusyQueryCompiler } from './query-compiler.ts'
 /**
  * A Kysely dialect with the contract of this library. The database is opened at the first query.
  *
- * `storage.db` of {@linkcode openStorage} does one thing more: inside a transaction or `connection()`, a query in the
- * loop over a stream of the same handle works there and waits for ever here, in Kysely's own connection provider.
+ * `storage.db` of {@linkcode openStorage} does two things more: inside a transaction or `connection()`, a query in the
+ * loop over a stream of the same handle works there and waits for ever here, in Kysely's own connection provider. And
+ * `connection()` has the writer for itself from its first write on and sets its pragmas back; here it is not told from single
+ * queries, so that others write between its statements, and a pragma that is set inside stays set.
  *
  * @throws {ConfigError | RangeError} If an option cannot be used.
  *
