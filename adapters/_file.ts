@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path'
 import type { Role } from '../src/connector.ts'
 import { parseDatabaseUrl } from '../src/database-url.ts'
 import { ConfigError, OpenError, UnbusyError } from '../src/errors.ts'
+import { missingPermission } from './_deno-permission.ts'
 import { claimFile, refuseOtherEngine } from './_engine-registry.ts'
 
 /** A path that a driver can open, or a database in memory. */
@@ -110,6 +111,9 @@ function explain(path: string, cause: unknown): never {
 
 /** Drivers say "unable to open database file" for each of these. Nothing here opens the file itself. */
 function reasonOf(path: string, cause: unknown): string {
+  // Without it, what follows cannot be asked either.
+  const permission = missingPermission(cause)
+  if (permission !== undefined) return `Deno does not let it: ${permission}`
   const folder = dirname(path)
   const folderStat = statOf(folder)
   if (folderStat === undefined) return `its folder ${folder} does not exist: it must be created first`

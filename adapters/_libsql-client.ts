@@ -6,6 +6,7 @@
  */
 import { OpenError } from '../src/errors.ts'
 import type { SqlValue } from '../src/values.ts'
+import { missingPermission } from './_deno-permission.ts'
 
 /** A client of one database. */
 export interface LibsqlClient extends LibsqlExecutor {
@@ -46,9 +47,7 @@ export async function loadLibsql(): Promise<CreateClient> {
     const module: { readonly createClient: unknown } = await import('@libsql/client/sqlite3')
     return module.createClient as CreateClient
   } catch (cause) {
-    throw new OpenError(
-      'Cannot load the package @libsql/client: install it with npm install @libsql/client',
-      { cause },
-    )
+    const cure = missingPermission(cause) ?? 'install it with npm install @libsql/client'
+    throw new OpenError(`Cannot load the package @libsql/client: ${cure}`, { cause })
   }
 }

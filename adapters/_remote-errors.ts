@@ -7,6 +7,7 @@
 import { UnbusyError } from '../src/errors.ts'
 import type { Outcome } from '../src/outcome.ts'
 import { resultCodeOf } from '../src/result-code.ts'
+import { missingPermission } from './_deno-permission.ts'
 
 /** By the code of the client's error. What is not here, and not SQLite's, may have been applied. */
 const outcomeByCode: Readonly<Record<string, Outcome>> = {
@@ -79,6 +80,7 @@ export function outcomeOf(error: unknown): Outcome | undefined {
   if (code === 'SERVER_ERROR')
     return outcomeOfStatus((cause as { status?: unknown })?.status, String(message))
   if (typeof code === 'string' && code.startsWith('AUTH')) return 'refused'
+  if (missingPermission(error) !== undefined) return 'refused'
   if (wasNeverSent(error)) return 'not-applied'
   return (typeof code === 'string' ? outcomeByCode[code] : undefined) ?? 'unknown'
 }

@@ -1,5 +1,6 @@
 /**
- * A driver that is not installed, that belongs to another runtime, or that this Node is too old for: what to do is said.
+ * A driver that is not installed, that belongs to another runtime, that this Node is too old for, or that Deno does not
+ * let do its work: what to do is said.
  * On Node only: each test runs the runtime that it is about, with a copy of the sources and no package but Kysely.
  */
 import { execFile, execFileSync } from 'node:child_process'
@@ -23,12 +24,12 @@ interface OpenFailure {
 }
 
 /** Opens a database with a connector of the folder's sources; `extension` is that of the modules there. */
-function program(factory: string, entry: string, extension: 'ts' | 'js'): string {
+function program(factory: string, entry: string, extension: 'ts' | 'js', url = 'app.db'): string {
   return `
     import { openStorage } from './src/index.${extension}'
     import { ${factory} } from './adapters/${entry}.${extension}'
     try {
-      await openStorage({ connector: ${factory}({ url: 'app.db' }) })
+      await openStorage({ connector: ${factory}({ url: '${url}' }) })
       console.log(JSON.stringify({ name: 'none' }))
     } catch ({ name, message, cause }) {
       console.log(JSON.stringify({ name, message, cause: cause?.constructor?.name }))
@@ -106,6 +107,63 @@ describe.runIf(runtime === 'node')('a driver that cannot be loaded (on Node only
       message,
       cause: expect.stringMatching(/Error|Message/),
     })
+  })
+})
+
+interface Denial {
+  readonly flags: readonly string[]
+  readonly factory: 'nodeSqlite' | 'libsql'
+  readonly message: RegExp
+  readonly url?: string
+}
+
+const denials: readonly Denial[] = [
+  {
+    flags: [],
+    factory: 'nodeSqlite',
+    message: /^Cannot open database \S+ as Deno does not let it: .* --allow-read flag$/,
+  },
+  {
+    flags: ['--allow-read'],
+    factory: 'nodeSqlite',
+    message: /^Cannot open database \S+ as Deno does not let it: .* --allow-write flag$/,
+  },
+  {
+    flags: ['--allow-read'],
+    factory: 'libsql',
+    message: /^Cannot load the package @libsql\/client: .* --allow-(env|ffi|sys) flag$/,
+  },
+  {
+    // Over HTTP it is the same, but Deno 2.9 never ends after a fetch that it did not allow, if the body was a stream.
+    flags: [],
+    factory: 'libsql',
+    message: /^The server refused the request; nothing of it ran: .* --allow-net flag$/,
+    url: 'ws://127.0.0.1:1',
+  },
+]
+
+describe.runIf(runtime === 'node')('Deno without a permission (on Node only)', () => {
+  let folder = ''
+
+  beforeAll(async () => {
+    const ofLibsql = ['@libsql', 'libsql', '@neon-rs', 'detect-libc', 'promise-limit', 'js-base64']
+    folder = await folderWithout('kysely', ...ofLibsql)
+    for (const name of ['src', 'adapters'])
+      await cp(join(root, name), join(folder, name), { recursive: true })
+  })
+
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it.each(denials)('$factory with $flags says which, and does not try again', async (denial) => {
+    const { flags, factory, message, url } = denial
+    const entry = factory === 'libsql' ? 'libsql' : 'node-sqlite'
+    const failure = await opening(
+      folder,
+      [binary('deno'), 'run', '--no-prompt', ...flags],
+      program(factory, entry, 'ts', url),
+    )
+    expect(failure.message).toMatch(message)
+    expect(failure.name).toBe(url === undefined ? 'OpenError' : 'RemoteError')
   })
 })
 
