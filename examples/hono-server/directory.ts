@@ -19,6 +19,8 @@ export interface DirectoryEntry {
   readonly isClosed: boolean
   /** The last sign of life that was taken in, stored or not; undefined if there was none since it became known. */
   readonly seenAtMs: number | undefined
+  /** When it was last seen by what is stored, as far as is known here. */
+  readonly storedAtMs: number
   /** Whether that was its goodbye. */
   readonly hasLeft: boolean
   readonly thinking: boolean
@@ -62,8 +64,10 @@ export class Directory {
   }
 
   /** A row was read or written. What has closed stays so: the row may have been read before that. */
-  learn(id: string, isClosed: boolean): void {
-    const entry = this.#entries.get(id) ?? unseen
+  learn(id: string, isClosed: boolean, storedAtMs: number): void {
+    // One in the future is of a clock that is ahead, or went back since, and is brought back to now before long.
+    const atMs = Math.min(storedAtMs, Date.now())
+    const entry = { ...(this.#entries.get(id) ?? unseen), storedAtMs: atMs }
     this.#put(id, isClosed && !entry.isClosed ? { ...entry, isClosed, thinking: false } : entry)
     this.#unknownUntilMs.delete(id)
   }
@@ -78,8 +82,8 @@ export class Directory {
 
   /** Whether a sign of life says something new: the last one is older, there was none, or it has left since. */
   isNews(id: string, time: number): boolean {
-    const { seenAtMs = -1, hasLeft } = this.#entries.get(id) ?? unseen
-    return seenAtMs < time || (seenAtMs === time && hasLeft)
+    const { seenAtMs = -1, storedAtMs, hasLeft } = this.#entries.get(id) ?? unseen
+    return storedAtMs <= time && (seenAtMs < time || (seenAtMs === time && hasLeft))
   }
 
   /** A sign of life was taken in that is news. Not every one tells everything: what it does not say is as it was. */
@@ -105,7 +109,7 @@ export class Directory {
   silence(id: string): void {
     const entry = this.#entries.get(id)
     if (entry === undefined) return
-    this.#entries.set(id, { ...entry, seenAtMs: undefined, hasLeft: false, thinking: false })
+    this.#entries.set(id, { ...unseen, isClosed: entry.isClosed })
   }
 
   /** It is gone from the database. */
@@ -124,6 +128,7 @@ export class Directory {
 const unseen: DirectoryEntry = {
   isClosed: false,
   seenAtMs: undefined,
+  storedAtMs: -1,
   hasLeft: false,
   thinking: false,
 }

@@ -62,7 +62,7 @@ export class PresenceTracker {
 
   /** A row was read or written. Answers the row with what was acknowledged since, stored or not. */
   learn<Row extends LastSeen & { readonly active: number }>(row: Row, closedAt: number | null): Row {
-    this.directory.learn(row.id, closedAt !== null)
+    this.directory.learn(row.id, closedAt !== null, row.last_active_at)
     const { seenAtMs = 0, hasLeft } = this.directory.get(row.id) ?? {}
     if (closedAt !== null || seenAtMs <= row.last_active_at) return row
     return { ...row, active: hasLeft ? 0 : 1, last_active_at: seenAtMs }
@@ -72,8 +72,8 @@ export class PresenceTracker {
   async lookUp(ids: readonly string[], nowMs: number): Promise<void> {
     const missing = new Set(ids.filter((id) => this.directory.isMissing(id, nowMs)))
     if (missing.size === 0) return
-    for (const { id, closed_at } of await this.rows.find([...missing])) {
-      this.directory.learn(id, closed_at !== null)
+    for (const { id, closed_at, last_active_at } of await this.rows.find([...missing])) {
+      this.directory.learn(id, closed_at !== null, last_active_at)
       missing.delete(id)
     }
     for (const id of missing) this.directory.learnUnknown(id, nowMs)
@@ -110,7 +110,7 @@ export class PresenceTracker {
   /** It was ended or revoked: what waits for it will not be needed. */
   close({ id, last_active_at }: LastSeen): void {
     if (this.directory.get(id)?.isClosed === true) return
-    this.directory.learn(id, true)
+    this.directory.learn(id, true, last_active_at)
     this.buffer.delete(id)
     this.#onActivity({ id, active: false, activeAt: last_active_at, thinking: false })
   }

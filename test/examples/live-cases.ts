@@ -146,6 +146,27 @@ export const liveCases: readonly RouteCase[] = [
     },
   },
   {
+    name: 'nobody is told of a sign of life that is older than what a read answers',
+    async run(demo) {
+      await using watcher = await watchEvents(demo)
+      const [machine, session] = [newId(), await newSession(demo)]
+      await demo.request('/v1/machines', { id: machine, metadata: '' })
+      const read = (await demo.request(`/v2/sessions/${session}`)).body.session
+      const heartbeatsAt = (time: number): object[] => [
+        { type: 'session-alive', sid: session, time },
+        { type: 'machine-alive', machineId: machine, time },
+      ]
+      const old = await demo.request('/v1/presence', { heartbeats: heartbeatsAt(read.activeAt - minute) })
+      await demo.request('/v1/presence', { heartbeats: heartbeatsAt(Date.now() + minute) })
+
+      expect(old.body).toEqual({ accepted: 2, dropped: [] })
+      for (const id of [session, machine]) {
+        const { data } = await watcher.first(({ data }) => data.id === id && data.active === true)
+        expect(data.activeAt).toBeGreaterThanOrEqual(read.activeAt)
+      }
+    },
+  },
+  {
     name: 'GET /v1/updates takes heartbeats and tells the same over a WebSocket',
     async run(demo) {
       const id = await newSession(demo)

@@ -11,9 +11,9 @@ import type { LiveEvent } from '../../examples/hono-server/events.ts'
 describe('Directory', () => {
   it('forgets who was not heard of for longest beyond its capacity', () => {
     const directory = new Directory({ capacity: 2 })
-    for (const id of ['a', 'b']) directory.learn(id, false)
+    for (const id of ['a', 'b']) directory.learn(id, false, 0)
     directory.see({ id: 'a', time: 1 })
-    directory.learn('c', false)
+    directory.learn('c', false, 0)
 
     expect([directory.size, directory.get('b')]).toEqual([2, undefined])
     expect(directory.get('a')).toMatchObject({ seenAtMs: 1 })
@@ -23,7 +23,7 @@ describe('Directory', () => {
     const directory = new Directory({ unknownForMs: 100 })
     directory.learnUnknown('a', 1_000)
     expect([directory.isMissing('a', 1_099), directory.isMissing('a', 1_100)]).toEqual([false, true])
-    directory.learn('a', false)
+    directory.learn('a', false, 0)
     directory.learnUnknown('a', 1_000)
 
     expect([directory.isMissing('a', 1_000), directory.get('a')?.isClosed]).toEqual([false, false])
@@ -31,14 +31,14 @@ describe('Directory', () => {
 
   it('keeps what a heartbeat does not say, takes only what is news, and stays closed', () => {
     const directory = new Directory()
-    directory.learn('a', false)
+    directory.learn('a', false, 0)
     directory.see({ id: 'a', time: 5, thinking: true })
     directory.see({ id: 'a', time: 6 })
 
     expect(directory.get('a')).toMatchObject({ seenAtMs: 6, thinking: true })
     expect([directory.isNews('a', 6), directory.isNews('a', 7)]).toEqual([false, true])
-    directory.learn('a', true)
-    directory.learn('a', false)
+    directory.learn('a', true, 0)
+    directory.learn('a', false, 0)
     expect(directory.get('a')).toMatchObject({ isClosed: true, thinking: false })
   })
 })
