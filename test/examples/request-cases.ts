@@ -115,6 +115,11 @@ export const requestCases: readonly RouteCase[] = [
         ['/v1/machines', { id: '..', metadata: '' }, 'id must not be . or .., which no path can name'],
         ['/v1/machines', { id: 'a', metadata: 5 }, 'metadata must be string: it is 5'],
         ['/v1/machines', { id: 'a', metadata: '', daemonState: {} }, /^daemonState must be /],
+        [
+          '/v1/machines',
+          { id: 'a', metadata: '', dataEncryptionKey: 'a-key' },
+          'dataEncryptionKey must be base64',
+        ],
         ['/v1/machines', 'text', /^the body must be Object/],
         ['/v1/sessions', { metadata: '' }, 'tag is missing'],
         ['/v1/sessions/x/end', { time: 1.5 }, 'time must be a whole number of milliseconds since the epoch'],
