@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UnbusyError } from 'unbusy'
 import { stopHeader } from './stop-header.ts'
 import { unavailableApp } from './unavailable.ts'
 import { type ServerBindings, startWorkerServer, type WorkerServer } from './worker-server.ts'
@@ -62,7 +63,7 @@ export class Demo {
     try {
       this.#server = await startWorkerServer(this.#env)
     } catch (error) {
-      console.error('Cannot start:', error)
+      console.error('Cannot start:', error instanceof UnbusyError ? sentenceOf(error) : error)
       this.#starting = undefined
     }
     return this.#server
@@ -73,6 +74,11 @@ export class Demo {
     const server = await this.#starting
     return server === undefined ? 'Drained: nothing, as nothing was begun' : server.stop()
   }
+}
+
+/** In one line, as the other entries say it: at every request that finds no database this is said once more. */
+function sentenceOf({ message, cause }: UnbusyError): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message
 }
 
 /**

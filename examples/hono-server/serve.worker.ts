@@ -11,7 +11,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { Miniflare } from 'miniflare'
+import { Miniflare, MiniflareCoreError } from 'miniflare'
 import { parseDatabaseUrl, UnbusyError } from 'unbusy'
 import { configFromEnv } from './config.ts'
 import { stopHeader } from './stop-header.ts'
@@ -23,7 +23,7 @@ const passedOn = /^(HOST|API_TOKEN|DATABASE_\w+|SQLITE_\w+|PRESENCE_\w+|SWEEP_\w
 try {
   await serve()
 } catch (error) {
-  console.error(error instanceof UnbusyError ? error.message : error)
+  console.error(error instanceof UnbusyError || error instanceof MiniflareCoreError ? error.message : error)
   process.exit(1)
 }
 

@@ -4,10 +4,13 @@
  *
  * @module
  */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startHranaServer } from '../hrana/start.ts'
-import { type Demo, runtime, startDemo, temporaryFolder } from './demo-server.ts'
+import { type Demo, runDemo, runtime, startDemo, temporaryFolder } from './demo-server.ts'
 import { brief, newSession } from './route-case.ts'
 import { openUpdates, watchEvents } from './watcher.ts'
 
@@ -70,6 +73,21 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
     expect([code, /^Drained: nothing/m.test(stdout)]).toEqual([0, true])
   })
 
+  it('says in a sentence that its port is taken', async () => {
+    await using folder = await temporaryFolder()
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const PORT = `${(taken.address() as AddressInfo).port}`
+    try {
+      const { code, stderr } = await runDemo('workerd', { PORT, D1_FOLDER: join(folder.path, 'd1') })
+
+      // What workerd itself says comes before it.
+      expect([code, stderr.trim().split('\n').at(-1)]).toEqual([1, expect.stringContaining(PORT)])
+    } finally {
+      taken.close()
+    }
+  })
+
   it('is alive without its database, says 503 without details, and is there once the database is', async ({
     expect,
   }) => {
@@ -95,6 +113,9 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
     }
     await using _server = await startHranaServer({ path, port: Number(new URL(url).port) })
     await expect.poll(() => brief(demo.request('/v1/machines'))).toEqual([200, undefined])
+    const { stdout, stderr } = await demo.stop()
+    expect(`${stdout}${stderr}`).toMatch(/^Cannot start: The server could not be used .+$/m)
+    expect(`${stdout}${stderr}`).not.toMatch(/^ +at /m)
   })
 })
 
