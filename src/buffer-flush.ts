@@ -35,7 +35,8 @@ export class BufferFlush<Value, Entry extends { readonly value: Value }> {
   async run(signal: AbortSignal): Promise<FlushOutcome> {
     const { held, maxWaiting, onRoom, options } = this.#plan
     const entries = held.takeOff(this.#keys?.countOf(maxWaiting, held.oldest) ?? maxWaiting)
-    const { poison, failure } = await writeIsolating(entries, (part) => this.#write(part, signal))
+    const { failures } = this.#counts
+    const { poison, failure } = await writeIsolating(entries, (part) => this.#write(part, signal), failures)
     for (const { item, error } of poison) if (held.land(item)) this.#dropPoison(item.value, error)
     held.turnBack()
     onRoom?.()

@@ -15,7 +15,8 @@ export type Fault = 'row' | 'statement' | 'storage' | 'passing'
 
 /**
  * When so many rows failed one by one and none was stored, it may be the statement: what is left is not cut any more, but
- * each part of it is tried, as all of these rows may be bad ones in front of good ones.
+ * each part of it is tried, as all of these rows may be bad ones in front of good ones; and one row of them, as there may
+ * be a bad one in each part.
  */
 const maxSuspects = 8
 
@@ -48,22 +49,25 @@ export interface IsolatedWrite<Item> {
  * Writes all items with one call; only where that fails through a row, in halves, in order, one call at a time.
  *
  * @param write Must store all of its items, or none.
+ * @param failures How often this failed before: that one row is another one each time, and a good one in the end.
  */
 export async function writeIsolating<Item>(
   items: readonly Item[],
   write: (items: readonly Item[]) => Promise<void>,
+  failures = 0,
 ): Promise<IsolatedWrite<Item>> {
   const poison: { item: Item; error: unknown }[] = []
   const suspects: { item: Item; error: unknown }[] = []
   let failure: IsolatedWrite<Item>['failure']
   let isAnyWritten = false
+  let probe: readonly Item[] = []
   const parts = [items]
   const aside: (readonly Item[])[] = []
   for (let part = parts.pop(); part !== undefined && failure === undefined; part = parts.pop()) {
     try {
       await write(part)
       isAnyWritten = true
-      parts.push(...aside.splice(0).reverse())
+      for (const left of aside.splice(0).reverse()) parts.push(left.filter((item) => !probe.includes(item)))
     } catch (error) {
       const fault = faultOf(error)
       if (fault === 'passing' || fault === 'storage') failure = { error, fault }
@@ -71,6 +75,9 @@ export async function writeIsolating<Item>(
       else if (isAnyWritten || suspects.length < maxSuspects) parts.push(...halves(part).reverse())
       else aside.push(part)
     }
+    if (parts.length > 0 || aside.length === 0 || probe.length > 0) continue
+    probe = [oneOf(aside.flat(), failures)]
+    parts.push(probe)
   }
   if (!isAnyWritten) {
     if (suspects[0] !== undefined) failure ??= { error: suspects[0].error, fault: 'statement' }
@@ -90,6 +97,12 @@ export async function writeIsolating<Item>(
     }
   }
   return { poison, failure }
+}
+
+/** Each time another one, from all over. */
+function oneOf<Item>(items: readonly Item[], time: number): Item {
+  const goldenRatio = 0.618034
+  return items[Math.floor(((time * goldenRatio) % 1) * items.length)] as Item
 }
 
 function halves<Item>(items: readonly Item[]): [readonly Item[], readonly Item[]] {

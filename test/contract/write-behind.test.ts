@@ -198,6 +198,24 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C12 rows that fail for no constraint are found, however they stand among good ones',
+    async run({ open }) {
+      const storage = await open()
+      await sql`create table sent (id integer primary key, body text, kind as (body ->> '$.kind') stored)`.execute(
+        storage.db,
+      )
+      const drops: Drop<Record<string, unknown>>[] = []
+      const buffer = storage.append({ table: 'sent', intervalMs: 5, onDrop: (drop) => drops.push(drop) })
+      const isGood = (id: number): boolean => id >= 8 && id % 2 === 0
+      for (let id = 0; id < 60; id++) buffer.push({ id, body: isGood(id) ? '{ "kind": "ok" }' : 'no JSON' })
+      await buffer.flush()
+
+      const rows: { id: number }[] = await storage.db.selectFrom('sent').select('id').orderBy('id').execute()
+      expect(rows.map(({ id }) => id)).toEqual(Array.from({ length: 60 }, (_, id) => id).filter(isGood))
+      expect(drops.map(({ reason }) => reason)).toEqual(new Array(34).fill('poison'))
+    },
+  },
+  {
     name: 'C12 append() stores every kind of row in order, one lock cycle a batch',
     async run({ open }) {
       const storage = await open()

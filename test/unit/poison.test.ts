@@ -75,6 +75,23 @@ describe('writeIsolating()', () => {
     }
   })
 
+  test('finds the good ones among them in the end, also where every part of the rest has a bad one', async () => {
+    const items = Array.from({ length: 100 }, (_, index) => index)
+    const isGood = (item: number): boolean => item > 8 && item % 20 === 0
+    const written: number[] = []
+    const write = async (part: readonly number[]): Promise<void> => {
+      if (!part.every(isGood)) throw missing
+      written.push(...part)
+    }
+    let failures = 0
+    let result = await writeIsolating(items, write, failures)
+    while (result.failure !== undefined && failures < 100)
+      result = await writeIsolating(items, write, ++failures)
+
+    expect([...written].sort((a, b) => a - b)).toEqual(items.filter(isGood))
+    expect(result.poison).toHaveLength(items.length - written.length)
+  })
+
   test('stops at what will pass, also while it tries again what failed alone', async () => {
     const items = Array.from({ length: 21 }, (_, index) => index)
     const failedAlone = new Set<number>()
