@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { constants, realpathSync, type Stats, statfsSync, statSync } from 'node:fs'
+import { constants, realpathSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseFile, FileFacts, SidecarFile } from '../src/doctor/file-facts.ts'
-import { isAllowed } from './_file.ts'
+import { isAllowed, statOf } from './_file.ts'
 import { holdersOf } from './_file-holders.ts'
 import { partVersions } from './_part-versions.ts'
 
@@ -64,14 +64,6 @@ function realPathOf(path: string): string {
     return realpathSync(path)
   } catch {
     return path
-  }
-}
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path)
-  } catch {
-    return undefined
   }
 }
 

@@ -12,7 +12,7 @@ import { type BigIntStats, closeSync, fstatSync, openSync, realpathSync, type St
 import { dirname } from 'node:path'
 import type { FileChange, FileWatch } from '../src/connector.ts'
 import { disownFile, isFileOpen } from './_engine-registry.ts'
-import type { FileLocation } from './_file.ts'
+import { type FileLocation, statOf } from './_file.ts'
 
 /**
  * So old must the last change of the folder be before its times are trusted: a second change within one tick of the
@@ -122,7 +122,7 @@ class FolderWatch implements DatabaseFileWatch {
 
   walBytes(): number | undefined {
     const path = this.#files[1]?.path ?? `${realPathOf(this.#path)}-wal`
-    return statSync(path, missingIsUndefined)?.size
+    return statOf(path)?.size
   }
 
   #statFolder(): Pick<Stats, 'mtimeMs' | 'ctimeMs' | 'ino'> {

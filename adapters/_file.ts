@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Role } from '../src/connector.ts'
 import { parseDatabaseUrl } from '../src/database-url.ts'
@@ -132,7 +132,8 @@ function reasonOf(path: string, cause: unknown): string {
   return `the driver failed: ${cause instanceof Error ? cause.message : String(cause)}`
 }
 
-function statOf(path: string): ReturnType<typeof statSync> | undefined {
+/** `undefined` where there is nothing, and where this process may not look. */
+export function statOf(path: string): Stats | undefined {
   try {
     return statSync(path)
   } catch {
