@@ -79,6 +79,7 @@ describe('a connector to a server', () => {
       expect(libsql({ url: fine }).location).toBe(fine.slice(0, fine.indexOf('?')))
     expect(() => libsql({ url, driverOptions: { fetch: 'mine' } })).toThrow(ConfigError)
     expect(() => libsql({ url, requestTimeoutMs: 0 })).toThrow(RangeError)
+    expect(() => libsql({ url, requestTimeoutMs: '9' as never })).toThrow('current value is 9 (string)')
     expect(() => libsql({ url, driverOptions: { intMode: 'number' } })).toThrow(ConfigError)
     const connector = libsql({ url })
     await expect(openStorage({ connector, pragmas: { synchronous: 'full' } })).rejects.toThrow(ConfigError)
