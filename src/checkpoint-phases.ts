@@ -109,13 +109,14 @@ export class CheckpointPhases {
     }
   }
 
-  /** The worker; while there is one, no commit of the writer checkpoints by itself. */
+  /** The worker; while there is one, no commit of the writer checkpoints by itself, unless there is another WAL as well. */
   async #openWorker(): Promise<CheckpointWorker | undefined> {
-    const { limits } = this.#host
+    const { limits, gauge, runner } = this.#host
     // In case it cannot be had just now.
     this.#setAutocheckpoint(autocheckpointPages(limits, true))
-    const worker = await this.#host.runner.openWorker()
-    this.#setAutocheckpoint(worker === undefined ? autocheckpointPages(limits, false) : 0)
+    const worker = await runner.openWorker()
+    if (worker === undefined) this.#setAutocheckpoint(autocheckpointPages(limits, false))
+    else if (!gauge.mayHaveAttached) this.#setAutocheckpoint(0)
     return worker
   }
 

@@ -39,7 +39,7 @@ export class WalGauge {
   usedBytes(): number | undefined {
     if (this.#writer.direct.inTransaction) return undefined
     try {
-      const { logFrames, checkpointedFrames } = toCheckpointResult(this.#ask(noop))
+      const { logFrames, checkpointedFrames } = toCheckpointResult(this.#ask(noop)[0])
       return checkpointedFrames >= logFrames ? 0 : this.bytesOf(logFrames)
     } catch {
       // Busy with the recovery of a crashed process, or to be replaced: the next look will tell.
@@ -47,11 +47,21 @@ export class WalGauge {
     }
   }
 
-  #ask(statement: Statement): Row {
+  /** Whether another file may be attached: nobody checkpoints its WAL but the writer, in its commits. */
+  get mayHaveAttached(): boolean {
+    try {
+      return this.#ask(databaseList).some(({ name, file }) => name !== 'main' && Boolean(file))
+    } catch {
+      // The writer is read from just now, or is to be replaced.
+      return true
+    }
+  }
+
+  #ask(statement: Statement): readonly Row[] {
     const result = this.#writer.direct.run(statement)
-    const [row] = result instanceof Promise ? [] : result.rows
-    if (row === undefined) throw new TypeError('Cannot look at the WAL as the driver is not synchronous')
-    return row
+    if (result instanceof Promise)
+      throw new TypeError('Cannot look at the WAL as the driver is not synchronous')
+    return result.rows
   }
 }
 
@@ -61,6 +71,12 @@ export function checkpointStatement(mode: CheckpointMode | 'noop'): Statement {
 }
 
 const noop = checkpointStatement('noop')
+const databaseList: Statement = {
+  sql: 'PRAGMA database_list',
+  parameters: [],
+  kind: 'alone',
+  cacheable: true,
+}
 
 /** What the pragma's row says. */
 export function toCheckpointResult(row: Row | undefined): CheckpointResult {

@@ -134,6 +134,28 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C13 the WAL of an attached database stays bounded as well',
+    async run({ open, connector, path }) {
+      const storage = await open({
+        checkpointWalBytes: smallWalBytes,
+        async onConnection(connection, role) {
+          await connection.exec(`ATTACH '${path}.log' AS log`)
+          if (role === 'writer') await connection.exec('PRAGMA log.journal_mode = wal')
+        },
+      })
+      await createPages(storage.db)
+      await sql`create table log.line (content blob)`.execute(storage.db)
+      await writeUntil(storage.db, () => storage.stats().wal.bytes > smallWalBytes)
+      if (checkpointedBy[connector] !== undefined)
+        await writeUntil(storage.db, () => storage.stats().wal.lastCheckpoint !== undefined)
+
+      for (let row = 0; row < 300; row++)
+        await sql`insert into log.line values (zeroblob(3500))`.execute(storage.db)
+
+      expect(statSync(`${path}.log-wal`).size).toBeLessThanOrEqual(4 * smallWalBytes)
+    },
+  },
+  {
     name: 'C13 a slow checkpoint keeps writes back, but neither reads nor the event loop',
     not: noWorker,
     async run(context) {
