@@ -44,6 +44,13 @@ export class CheckpointPhases {
     if (this.#crowd !== undefined && this.#isCrowded) this.#crowd.resolve()
   }
 
+  /** To be told that there may be another WAL, until the next checkpoint looks for itself. */
+  noteAttached(): void {
+    const { limits, runner, gate } = this.#host
+    this.#setAutocheckpoint(autocheckpointPages(limits, runner.usesWorker))
+    void gate.applyAutocheckpoint()
+  }
+
   /** @returns What came of it; `undefined` if others had emptied the WAL before phase 2. */
   async checkpoint(): Promise<CheckpointResult | undefined> {
     const { gate, runner } = this.#host

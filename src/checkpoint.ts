@@ -99,6 +99,11 @@ export class Checkpoints {
     else if (this.#schedule.isDue(fileBytes, nowMs)) this.#start(() => this.#checkpoint())
   }
 
+  /** To be told that another database may be attached from now on: nobody checkpoints its WAL but SQLite, in a commit. */
+  noteAttached(): void {
+    if (!this.#isStopped) this.#phases.noteAttached()
+  }
+
   /** Starts nothing any more, and lets the writes go that are kept back. */
   stop(): void {
     this.#isStopped = true

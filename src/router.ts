@@ -92,7 +92,10 @@ export async function withEffects(
   assertPragmaAllowed(statement)
   if (pool.connector.capabilities.remote) assertHoldsAtServer(statement)
   const result = await run()
-  if (statement.shape.temporary) pool.readsOnWriter = true
+  if (statement.shape.temporary) {
+    pool.readsOnWriter = true
+    pool.checkpoints?.noteAttached()
+  }
   return result
 }
 
