@@ -30,7 +30,7 @@ export async function openOwnReader(
   statement: RoutedStatement,
   wait: LockWait,
 ): Promise<RowSource | undefined> {
-  if (statement.kind !== 'read' || pool.readsOnWriter) return undefined
+  if (statement.kind !== 'read' || pool.readsOnWriter || readersHoldCommits(pool)) return undefined
   pool.intake.assertOpen()
   assertStandsAlone(statement)
   const reader = await pool.readers.tryBorrow()
@@ -51,6 +51,11 @@ export async function openOwnReader(
     if (isReadonly(resultCodeOf(error))) return undefined
     throw error
   }
+}
+
+/** Outside of WAL mode every COMMIT waits for a stream that is open, and the one that its own loop awaits for ever. */
+function readersHoldCommits({ options }: ConnectionPool): boolean {
+  return String(options.pragmas?.journal_mode ?? 'wal').toLowerCase() !== 'wal'
 }
 
 /** Cuts rows into results of `chunkSize`. */

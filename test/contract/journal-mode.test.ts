@@ -91,6 +91,18 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C11 a write in the loop over a stream does not wait for that stream',
+    async run(context) {
+      const storage = await openWithDelete(context, { lockTimeoutMs: 2_000 })
+      await sql`insert into t values (1), (2)`.execute(storage.db)
+
+      for await (const { a } of storage.db.selectFrom('t').select('a').stream(1))
+        await sql`insert into t values (${a + 10})`.execute(storage.db)
+
+      expect((await select.execute(storage.db)).rows).toEqual([{ a: 1 }, { a: 2 }, { a: 11 }, { a: 12 }])
+    },
+  },
+  {
     name: 'C3 a COMMIT that is busy because another process reads is tried again; the callback runs once (C4)',
     async run(context) {
       const storage = await openWithDelete(context)
