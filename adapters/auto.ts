@@ -18,7 +18,7 @@ export interface ConnectorOptions {
   readonly dialect?: DialectName
   /** The token of a libSQL server; the drivers of files have no use for it. */
   readonly authToken?: string
-  /** How long a server may take to answer one request, in milliseconds. @default {15_000} */
+  /** How long a server may take to answer one request, in milliseconds. @default {15_000, of D1 30_000} */
   readonly requestTimeoutMs?: number
   /** Passed on to the driver; for `d1` it holds the binding, `{ database: env.DB }`, and `url` may be anything. */
   readonly driverOptions?: Readonly<Record<string, unknown>>
@@ -33,7 +33,11 @@ const factories: Readonly<Record<DialectName, (options: ConnectorOptions) => Pro
   'bun-sqlite': async (options) => (await import('./bun-sqlite.ts')).bunSqlite(options),
   libsql: async (options) => (await import('./libsql.ts')).libsql(options),
   'libsql-web': async (options) => (await import('./libsql-web.ts')).libsqlWeb(options),
-  d1: async ({ driverOptions }) => (await import('./d1.ts')).d1(driverOptions as unknown as D1Options),
+  d1: async ({ requestTimeoutMs, driverOptions }) =>
+    (await import('./d1.ts')).d1({
+      ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
+      ...(driverOptions as unknown as D1Options),
+    }),
 }
 
 /**

@@ -50,6 +50,13 @@ describe('connectorFor()', () => {
     await expect(connectorFor({ url: 'app.db', dialect: 'libsql-web' })).rejects.toThrow(ConfigError)
   })
 
+  test('hands d1 its binding and the time that it may take', async () => {
+    const driverOptions = { database: { prepare() {}, batch() {} } }
+    const options = { url: 'none', dialect: 'd1', driverOptions } as const
+    expect(await connectorFor(options)).toMatchObject({ name: 'd1' })
+    await expect(connectorFor({ ...options, requestTimeoutMs: 0 })).rejects.toThrow('requestTimeoutMs')
+  })
+
   test('refuses a URL that cannot be used', async () => {
     await expect(connectorFor({ url: '' })).rejects.toThrow(ConfigError)
   })
