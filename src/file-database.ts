@@ -18,6 +18,7 @@ import { removeLeftWal } from './left-wal.ts'
 import { type LostHost, letGo } from './let-go.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { PoolOptions } from './pool-options.ts'
+import { journalModeOf } from './pragmas.ts'
 
 /** What the pool has of its own for the checkpoints. */
 export type FileCheckpointsHost = Pick<CheckpointsHost, 'clock' | 'queue' | 'writer' | 'oldestReadSinceMs'>
@@ -105,7 +106,7 @@ export class FileDatabase {
 
   /** Another journal has nothing to checkpoint. */
   get #hasWal(): boolean {
-    return String(this.#options.pragmas?.journal_mode ?? 'wal').toLowerCase() === 'wal'
+    return journalModeOf(this.#options.pragmas) === 'wal'
   }
 }
 

@@ -19,6 +19,11 @@ const writerDefaults: Pragmas = {
   temp_store: 'memory',
 }
 
+/** The journal mode of a database in a file, in lower case. */
+export function journalModeOf(pragmas: Pragmas = {}): string {
+  return String(pragmas.journal_mode ?? writerDefaults.journal_mode).toLowerCase()
+}
+
 /** Brings a connection into the state of its role. Safe to run again; on a settled database it takes no write lock. */
 export async function setPragmas(connection: Connection, role: Role, options: PragmaOptions): Promise<void> {
   // First of all: whatever follows must not block the event loop in the driver's own wait.
@@ -33,10 +38,10 @@ async function setWriterPragmas(connection: Connection, options: PragmaOptions):
   await assertKnown(connection, Object.keys(pragmas))
   const pages = autocheckpoint?.pages
   const ofCheckpoints: Pragmas = pages === undefined ? {} : { wal_autocheckpoint: pages }
-  const { journal_mode, ...others } = { ...writerDefaults, ...ofCheckpoints, ...pragmas }
+  const { journal_mode: _, ...others } = { ...writerDefaults, ...ofCheckpoints, ...pragmas }
   for (const [name, value] of Object.entries(others)) await set(connection, name, value)
   // Last, as it creates the file: what shapes a file (page_size, auto_vacuum) has no effect on one that is there.
-  if (!inMemory) await switchJournal(connection, String(journal_mode).toLowerCase())
+  if (!inMemory) await switchJournal(connection, journalModeOf(pragmas))
   await expectValue(connection, 'foreign_keys', isOn(others.foreign_keys) ? 1 : 0)
   await expectValue(connection, 'synchronous', synchronousLevel(others.synchronous))
 }

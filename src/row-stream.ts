@@ -7,6 +7,7 @@ import type { QueryResult } from 'kysely'
 import type { PatientConnection } from './connection.ts'
 import type { LockWait } from './lock-wait.ts'
 import type { ConnectionPool } from './pool.ts'
+import { journalModeOf } from './pragmas.ts'
 import { isReadonly, resultCodeOf } from './result-code.ts'
 import { assertStandsAlone, letWritesBreathe } from './router.ts'
 import type { RoutedStatement } from './statement.ts'
@@ -55,7 +56,7 @@ export async function openOwnReader(
 
 /** Outside of WAL mode every COMMIT waits for a stream that is open, and the one that its own loop awaits for ever. */
 function readersHoldCommits({ options }: ConnectionPool): boolean {
-  return String(options.pragmas?.journal_mode ?? 'wal').toLowerCase() !== 'wal'
+  return journalModeOf(options.pragmas) !== 'wal'
 }
 
 /** Cuts rows into results of `chunkSize`. */
