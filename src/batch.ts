@@ -9,7 +9,7 @@ import type { ConnectionPool } from './pool.ts'
 import type { WriteOptions } from './pool-options.ts'
 import { throughPlugins } from './result-plugins.ts'
 import { assertStandsAlone } from './router.ts'
-import { type QueryText, type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
+import { type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
 import { writeStatements } from './write-statements.ts'
 
 /** A query of a batch: a builder that was not executed, or what one was compiled to. */
@@ -39,8 +39,6 @@ export async function runBatch<const Queries extends readonly BatchQuery[]>(
     pool.intake.assertTakesIn()
     const compiled = queries.map((query) => ('compile' in query ? query.compile() : query))
     const statements = compiled.map((query) => toBatchStatement(pool, query))
-    // Alone, it would keep what OR FAIL or RAISE(FAIL) leave of it: with another one it has a savepoint.
-    if (statements.length === 1) statements.push(toBatchStatement(pool, { sql: 'select 1', parameters: [] }))
     const answers = statements.length === 0 ? [] : await writeStatements(pool, statements, options)
     const results = compiled.map((query, index) => {
       const statement = statements[index] as RoutedStatement
@@ -56,7 +54,7 @@ export async function runBatch<const Queries extends readonly BatchQuery[]>(
   }
 }
 
-function toBatchStatement(pool: ConnectionPool, query: QueryText): RoutedStatement {
+function toBatchStatement(pool: ConnectionPool, query: CompiledQuery): RoutedStatement {
   const statement = toStatement(query, pool.integerBinding)
   assertStandsAlone(statement)
   if (statement.kind !== 'alone') return statement

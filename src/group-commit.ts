@@ -68,7 +68,8 @@ export async function commitGroup(
 
 function runUnit(writer: DirectConnection, unit: WriteUnit): Promise<void> | undefined {
   const { statements } = unit
-  if (statements.length !== 1 || writer.readsStrictly) return record(unit, runAtomically(writer, statements))
+  if (statements.length !== 1 || unit.isAtomic || writer.readsStrictly)
+    return record(unit, runAtomically(writer, statements))
   try {
     const result: MaybePromise<StatementResult> = writer.run(statements[0] as Statement)
     if (result instanceof Promise) {

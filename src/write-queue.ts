@@ -102,11 +102,12 @@ export class WriteQueue {
   write(
     wait: LockWait,
     statements: readonly RoutedStatement[],
-    options?: { readonly isRepeatable: boolean },
+    { isAtomic = false, isRepeatable = false }: { isAtomic?: boolean; isRepeatable?: boolean } = {},
   ): Promise<StatementResult[]> {
     return new Promise((resolve, reject) => {
       const unit = new WriteUnit(statements, wait, reject, resolve)
-      if (options?.isRepeatable) unit.isRepeatable = true
+      unit.isAtomic = isAtomic
+      unit.isRepeatable = isRepeatable
       this.#intake.enter(unit)
     })
   }

@@ -24,7 +24,7 @@ export async function writeStatements(
 ): Promise<StatementResult[] | undefined> {
   const { idempotencyKey, idempotencyTtlMs, ...waitOptions } = options
   const wait = pool.startWait(waitOptions)
-  if (idempotencyKey === undefined) return pool.queue.write(wait, statements)
+  if (idempotencyKey === undefined) return pool.queue.write(wait, statements, { isAtomic: true })
   const loading = ledger.load()
   // Its place is before the writes that come next (C5).
   if (ledger.loaded === undefined) await pool.queue.keepBackUntil(loading)

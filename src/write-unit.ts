@@ -41,6 +41,8 @@ export class WriteUnit implements LaneUnit {
   /** The sentence of its OuterWriteError. */
   readonly whatIfOuter: string
   isWaiting = true
+  /** Also one statement leaves nothing when it fails: alone it would keep what OR FAIL or RAISE(FAIL) leave of it. */
+  isAtomic = false
   /** Its statements say by themselves that they ran already, so they can be sent again when the answer was lost. */
   isRepeatable = false
   /** Why it has to leave, decided while it was being tried: that shows once the try is over. */

@@ -48,9 +48,12 @@ export class WriterTurn {
   }
 
   /** A lone write that never waited. Throws what the driver does; nothing has changed then. */
-  runAtOnce(statement: Statement): { readonly result: StatementResult; readonly endedAtMs: number } {
+  runAtOnce(
+    statement: Statement,
+    isAtomic?: boolean,
+  ): { readonly result: StatementResult; readonly endedAtMs: number } {
     const { writer, clock, onCycle } = this.#host
-    const result = writer.direct.runLone(statement)
+    const result = writer.direct.runLone(statement, isAtomic)
     const endedAtMs = clock.now()
     this.cycles.note(1, endedAtMs)
     onCycle(endedAtMs)
@@ -63,7 +66,7 @@ export class WriterTurn {
     if (waiting.count > 1 || unit.isExclusive || !writer.direct.runsAtOnce) return false
     const [statement, second] = unit.statements
     if (statement === undefined || second !== undefined) return false
-    unit.results = [this.runAtOnce(statement).result]
+    unit.results = [this.runAtOnce(statement, unit.isAtomic).result]
     waiting.take(unit)
     unit.settle()
     return true

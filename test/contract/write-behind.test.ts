@@ -270,6 +270,28 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C12 append() stores no row twice where a trigger refuses one with RAISE(FAIL), which keeps those before it',
+    async run({ open }) {
+      const storage = await open()
+      await createUsage(storage.db)
+      await sql`create trigger sober before insert on usage when new.note = 'bad'
+        begin select raise(fail, 'bad'); end`.execute(storage.db)
+      const drops: Drop<object>[] = []
+      const usage = storage.append({ table: 'usage', onDrop: (drop) => void drops.push(drop) })
+
+      for (const note of ['a', 'b', 'bad', 'c']) usage.push({ note })
+      await usage.flush()
+      const together = storage.repository('usage', { key: 'n' })
+      await expect(
+        together.insertMany([{ note: 'd' }, { note: 'bad' }], { atomic: true, onConflict: 'fail' }),
+      ).rejects.toThrow(ConstraintError)
+
+      const rows: { note: string }[] = await storage.db.selectFrom('usage').select('note').execute()
+      expect(rows.map(({ note }) => note)).toEqual(['a', 'b', 'c'])
+      expect(drops).toMatchObject([{ value: { note: 'bad' }, reason: 'poison' }])
+    },
+  },
+  {
     name: 'C12 append() takes a row as it is at the call: the object may be used again',
     async run({ open, peer }) {
       const storage = await open()
