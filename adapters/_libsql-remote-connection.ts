@@ -16,6 +16,7 @@ import { type RemoteStatement, toRemote } from './_libsql-remote-statement.ts'
 import { readLibsqlRows } from './_libsql-rows.ts'
 import { answeredWithin } from './_request-timeout.ts'
 import { withoutSecret } from './_secret.ts'
+import { checkMessage } from './_socket-message.ts'
 
 /** The part of the client of `@libsql/client/web` that is used. */
 export interface RemoteClient {
@@ -68,12 +69,14 @@ export class LibsqlRemoteConnection implements Connection {
   }
 
   async execute(statement: Statement): Promise<StatementResult> {
+    const [only] = this.#toSend([statement]) as [RemoteStatement]
     const executor = this.#begun ?? this.#open()
-    return this.#toResult(await this.#request(() => executor.execute(toRemote(statement))))
+    return this.#toResult(await this.#request(() => executor.execute(only)))
   }
 
   async executeBatch(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
-    const results = await this.#request(() => this.#open().batch(statements.map(toRemote), 'write'))
+    const toSend = this.#toSend(statements)
+    const results = await this.#request(() => this.#open().batch(toSend, 'write'))
     return results.map((result) => this.#toResult(result))
   }
 
@@ -119,6 +122,12 @@ export class LibsqlRemoteConnection implements Connection {
   async close(): Promise<void> {
     await this.rollback()
     this.#hangUp()
+  }
+
+  #toSend(statements: readonly Statement[]): RemoteStatement[] {
+    const toSend = statements.map(toRemote)
+    if (this.#link.isWebSocket) checkMessage(toSend)
+    return toSend
   }
 
   #open(): RemoteClient {

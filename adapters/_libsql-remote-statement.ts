@@ -12,7 +12,7 @@ export interface RemoteStatement {
 }
 
 /** SQL texts shorter than this are stored at the server, which counts bytes where the client counts UTF-16 units. */
-const storedSqlLimit = 5_000
+export const storedSqlLimit = 5_000
 
 /** The same statement, to be sent. */
 export function toRemote(statement: Statement): RemoteStatement {

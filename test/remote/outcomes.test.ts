@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { sql } from 'kysely'
-import { LockTimeoutError, OutcomeUnknownError, RemoteError } from 'unbusy'
+import { InvalidStatementError, LockTimeoutError, OutcomeUnknownError, RemoteError } from 'unbusy'
 import { libsql } from 'unbusy/libsql'
 import { describe, expect, it } from 'vitest'
 import { run } from '../contract/run-sql.ts'
@@ -179,6 +179,25 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect(results.map(({ status: it }) => it)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
     expect(results[2]).toMatchObject({ reason: { code: 'SQLITE_TOOBIG' } })
     expect(await countNotes(storage)).toBe(3)
+  })
+
+  it('C5 writes that are too long together for one message of a WebSocket are stored all the same', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const long = (): { text: string } => ({ text: 'x'.repeat(1_000_000) })
+    const queue = storage.append({ table: 'note', lockTimeoutMs: 5_000 })
+
+    await Promise.all(
+      Array.from({ length: 18 }, () => storage.db.insertInto('note').values(long()).execute()),
+    )
+    for (let number = 0; number < 18; number++) queue.push(long())
+    await queue.flush()
+    const together = Array.from({ length: 18 }, () => storage.db.insertInto('note').values(long()))
+    const outcome = await storage.batch(together).catch((error: unknown) => error)
+
+    if (transport === 'ws') expect(outcome).toBeInstanceOf(InvalidStatementError)
+    expect(await countNotes(storage)).toBe(transport === 'ws' ? 36 : 54)
+    expect(queue.stats()).toMatchObject({ flushed: 18, dropped: 0 })
   })
 
   it('C16 a transaction that was lost while it was idle is rolled back, and its COMMIT is not unknown', async () => {
