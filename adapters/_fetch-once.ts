@@ -1,12 +1,17 @@
 /**
- * A `fetch` that sends a request at most once, and not for ever.
+ * A `fetch` that sends a request at most once, to one host, and not for ever.
  *
  * Deno 2.9 sends a POST whose connection was cut a second time by itself, body and all, and says nothing (measured: one
  * `fetch`, two requests at the server). A write whose answer was lost would be applied twice. A body that is a stream
  * cannot be sent again, so there it is one.
  *
+ * A redirect is an error everywhere: such a body cannot follow it, a POST may become a GET by it, and the request has the
+ * token with it.
+ *
  * @module
  */
+
+import { readableAnswer } from './_error-answer.ts'
 
 /** What the client calls with the request that it made. */
 export type Fetch = (request: Request | string, init?: RequestInit) => Promise<Response>
@@ -15,9 +20,9 @@ export type Fetch = (request: Request | string, init?: RequestInit) => Promise<R
 export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) => Promise<Response> {
   const isDeno = 'Deno' in globalThis
   return async (request) => {
-    const signal = AbortSignal.timeout(timeoutMs)
-    if (!isDeno || request.body === null) return send(request, { signal })
     const { url, method, headers } = request
+    const options = { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' } as const
+    if (!isDeno || request.body === null) return readableAnswer(await send(request, options), url)
     const bytes = new Uint8Array(await request.arrayBuffer())
     const body = new ReadableStream({
       start(controller) {
@@ -26,7 +31,7 @@ export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) =>
       },
     })
     // The standard asks for `duplex` with a body that is a stream; its type does not have it everywhere.
-    const init: RequestInit & { duplex: 'half' } = { method, headers, body, signal, duplex: 'half' }
-    return send(url, init)
+    const init: RequestInit & { duplex: 'half' } = { ...options, method, headers, body, duplex: 'half' }
+    return readableAnswer(await send(url, init), url)
   }
 }

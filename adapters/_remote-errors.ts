@@ -103,7 +103,8 @@ function isSqlError(code: unknown): code is string {
 function outcomeOfStatus(status: unknown, message: string): Outcome {
   if (status === 429) return 'not-applied'
   if (status === 400 && lostStream.test(message)) return 'rolled-back'
-  return typeof status === 'number' && status >= 400 && status < 500 ? 'refused' : 'unknown'
+  // A redirect is followed by nobody.
+  return typeof status === 'number' && status >= 300 && status < 500 ? 'refused' : 'unknown'
 }
 
 function wasNeverSent(error: unknown): boolean {

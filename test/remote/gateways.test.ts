@@ -1,0 +1,109 @@
+/**
+ * What stands between a program and its server answers in words of its own: what became of the write is told by the status.
+ *
+ * @module
+ */
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Storage } from 'unbusy'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { run } from '../contract/run-sql.ts'
+import { type AnyDatabase, countNotes, useServer } from './remote-storage.ts'
+
+const remote = useServer()
+
+type Answer = (response: ServerResponse, body: string) => boolean
+
+const once = (status: number, type: string, body: string): Answer => {
+  let isAnswered = false
+  return (response) => {
+    if (isAnswered) return false
+    isAnswered = true
+    response.writeHead(status, { 'content-type': type }).end(body)
+    return true
+  }
+}
+
+const json = 'application/json'
+
+const lostStream = '{"message":"The stream has expired","code":"STREAM_EXPIRED"}'
+
+const cases: readonly (readonly [
+  name: string,
+  answer: Answer,
+  expected: 'stored' | 'refused' | 'unknown',
+])[] = [
+  ['401 in JSON without a code', once(401, json, '{"message":"Unauthorized"}'), 'refused'],
+  ['403 with a JSON text', once(403, json, '"no"'), 'refused'],
+  ['400 for a lost stream', once(400, `${json}; charset=utf-8`, lostStream), 'stored'],
+  ['404 without a body', once(404, json, ''), 'refused'],
+  ['429 in JSON without a code', once(429, json, '{"message":"Too many requests"}'), 'stored'],
+  ['429 in JSON that is cut', once(429, json, '{"mess'), 'stored'],
+  ['502 in JSON without a code', once(502, json, '{"message":"Bad gateway"}'), 'unknown'],
+]
+
+describe('a gateway', () => {
+  it.each(cases)('C16 answers %s', async (_, answer, expected) => {
+    const storage = await openBehind(insertsOnly(answer))
+    await run(storage.db, 'create table note (id integer primary key, text)')
+
+    const outcome = await storage.db
+      .insertInto('note')
+      .values({ text: 'a' })
+      .execute()
+      .then(
+        () => 'stored',
+        (error) => error.outcome,
+      )
+
+    expect(outcome).toBe(expected)
+    expect(await countNotes(storage)).toBe(expected === 'stored' ? 1 : 0)
+  })
+
+  it.each([301, 302, 307, 308])(
+    'C16 redirects with %i: nothing is sent there, and the error says so',
+    async (status) => {
+      const answer: Answer = (response) => {
+        response.writeHead(status, { location: `${remote.url('http')}/v2/pipeline?secret=1` }).end()
+        return true
+      }
+      const storage = await openBehind(insertsOnly(answer))
+      await run(storage.db, 'create table note (id integer primary key, text)')
+
+      const writing = storage.db.insertInto('note').values({ text: 'a' }).execute()
+
+      await expect(writing).rejects.toMatchObject({
+        outcome: 'refused',
+        message: expect.stringContaining(`${status}: it redirects to ${remote.url('http')}, and`),
+      })
+      expect(await countNotes(storage)).toBe(0)
+    },
+  )
+})
+
+function insertsOnly(answer: Answer): Answer {
+  return (response, body) => body.includes('insert') && answer(response, body)
+}
+
+/** A storage on the server, by way of a gateway that answers what it likes by itself. */
+async function openBehind(answer: Answer): Promise<Storage<AnyDatabase>> {
+  const gateway = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    if (answer(response, body)) return
+    const passed = await fetch(`${remote.url('http')}${request.url}`, { method: 'POST', body })
+    response.writeHead(passed.status, { 'content-type': passed.headers.get('content-type') ?? '' })
+    response.end(await passed.text())
+  })
+  await listen(gateway)
+  onTestFinished(() => {
+    gateway.close()
+    gateway.closeAllConnections()
+  })
+  const { port } = gateway.address() as AddressInfo
+  return remote.open('http', { lockTimeoutMs: 5_000 }, { url: `http://127.0.0.1:${port}` })
+}
+
+function listen(server: Server): Promise<void> {
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+}
