@@ -61,6 +61,9 @@ const constraints: readonly (readonly [text: string, code: number])[] = [
 /** Values that the statement did not get: it did not run. sqld takes none that is longer than its limit. */
 const argumentsInvalid = 'ARGS_INVALID'
 
+/** What gateways say of a long request: a shorter one passes. */
+const contentTooLarge = 413
+
 const genericError = 1
 const tooBigError = 18
 const constraintError = 19
@@ -75,10 +78,10 @@ interface ClientError {
 export function outcomeOf(error: unknown): Outcome | undefined {
   // What cannot be sent at all is refused here, before any request.
   if (error instanceof UnbusyError || error instanceof RangeError) return undefined
-  const { code, cause, message } = (error ?? {}) as ClientError
-  if (isSqlError(code)) return undefined
-  if (code === 'SERVER_ERROR')
-    return outcomeOfStatus((cause as { status?: unknown })?.status, String(message))
+  const { code, message } = (error ?? {}) as ClientError
+  const status = statusOf(error)
+  if (isSqlError(code) || status === contentTooLarge) return undefined
+  if (code === 'SERVER_ERROR') return outcomeOfStatus(status, String(message))
   if (typeof code === 'string' && code.startsWith('AUTH')) return 'refused'
   if (missingPermission(error) !== undefined) return 'refused'
   if (wasNeverSent(error)) return 'not-applied'
@@ -88,6 +91,7 @@ export function outcomeOf(error: unknown): Outcome | undefined {
 /** The extended result code of an answer of SQLite behind the server. */
 export function remoteResultCodeOf(error: unknown): number | undefined {
   const { code, message } = (error ?? {}) as ClientError
+  if (statusOf(error) === contentTooLarge) return tooBigError
   if (error instanceof UnbusyError || !isSqlError(code)) return resultCodeOf(error)
   if (code === argumentsInvalid) return /too big/.test(String(message)) ? tooBigError : genericError
   const resultCode = resultCodeOf(error) ?? genericError
@@ -98,6 +102,12 @@ export function remoteResultCodeOf(error: unknown): number | undefined {
 /** SQLITE_… is SQLite's own code, SQL_… what the server says of a text that it does not take; one is about values. */
 function isSqlError(code: unknown): code is string {
   return typeof code === 'string' && (code === argumentsInvalid || /^SQL(?:ITE)?_/.test(code))
+}
+
+/** The status of an answer of HTTP that has no other code. */
+function statusOf(error: unknown): unknown {
+  const { code, cause } = (error ?? {}) as ClientError
+  return code === 'SERVER_ERROR' ? (cause as { status?: unknown } | undefined)?.status : undefined
 }
 
 function outcomeOfStatus(status: unknown, message: string): Outcome {

@@ -79,6 +79,31 @@ describe('a gateway', () => {
       expect(await countNotes(storage)).toBe(0)
     },
   )
+
+  it('C12 takes no long request (413): what was written together is sent in smaller parts', async () => {
+    const isLong: Answer = (response, body) => {
+      if (body.length < 20_000) return false
+      response.writeHead(413, { 'content-type': 'text/html' }).end('<html>')
+      return true
+    }
+    const storage = await openBehind(isLong)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const queue = storage.append({ table: 'note' })
+    const insert = (length: number) =>
+      storage.db
+        .insertInto('note')
+        .values({ text: 'x'.repeat(length) })
+        .execute()
+
+    for (let number = 0; number < 10; number++) queue.push({ text: 'x'.repeat(4_000) })
+    await queue.flush()
+    const results = await Promise.allSettled([4_000, 4_000, 40_000, 4_000, 4_000, 4_000, 4_000].map(insert))
+
+    expect(queue.stats()).toMatchObject({ flushed: 10, dropped: 0 })
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(1)
+    expect(results[2]).toMatchObject({ reason: { code: 'SQLITE_TOOBIG' } })
+    expect(await countNotes(storage)).toBe(16)
+  })
 })
 
 function insertsOnly(answer: Answer): Answer {
