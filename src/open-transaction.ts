@@ -84,11 +84,13 @@ export class OpenTransaction {
 
   /** @throws {TransactionEndedError} If SQLite ended it before; whatever the error, nothing of it is stored. */
   async commit(): Promise<void> {
-    const { connection, wait } = this.#start
+    const { connection, wait, isReadOnly } = this.#start
     try {
       this.#assertOpen()
       this.#assertCertain()
-      await connection.commit(wait)
+      // What was only read cannot be lost with the answer of a server.
+      if (isReadOnly && connection.direct.isRemote) await connection.rollback()
+      else await connection.commit(wait)
     } catch (error) {
       // A COMMIT that fails leaves the transaction open (a deferred foreign key): nobody else could end it.
       await connection.rollback()

@@ -134,4 +134,19 @@ describe.each(transports)('a transaction over %s', (transport) => {
     expect(counts).toEqual([0, 0])
     expect(await countNotes(storage)).toBe(1)
   })
+
+  it('C2 that is read-only has nothing that could be lost at its end', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, schema)
+    const drop = { kind: 'drop', when: 'after' } as const
+    const ends = ['"COMMIT"', '"ROLLBACK"'].map((matching) => ({ fault: drop, matching }))
+    await remote.server.faults({ script: ends })
+
+    const reading = storage.db
+      .transaction()
+      .setAccessMode('read only')
+      .execute((trx) => sql`select 1 as one`.execute(trx))
+
+    await expect(reading).resolves.toMatchObject({ rows: [{ one: 1 }] })
+  })
 })
