@@ -139,8 +139,7 @@ export async function pause(wait: LockWait): Promise<void> {
   const { clock, busyError, triesAreCheap = false, hadItsTurn = false } = wait
   const nowMs = clock.now()
   const triesInARow = triesAreCheap ? wait.triesInARow : Number.POSITIVE_INFINITY
-  const isServerAway = busyError instanceof RemoteError && busyError.outcome === 'not-applied'
-  const patience = isServerAway ? serverPatience : 1
+  const patience = busyError instanceof RemoteError ? serverPatience : 1
   const refusal = { ageMs: nowMs - wait.startedAtMs, triesInARow, hadItsTurn }
   const delayMs = Math.min(nextDelayMs(refusal, clock.random) * patience, wait.deadlineMs - nowMs)
   if (delayMs <= 0) return

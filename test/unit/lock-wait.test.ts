@@ -1,5 +1,5 @@
 /** C3, in time that a test controls: when the lock is asked for again, and when the wait is over. */
-import { LockTimeoutError } from 'unbusy'
+import { LockTimeoutError, OutcomeUnknownError } from 'unbusy'
 import { seededRandom, type TestClock, testClock } from 'unbusy/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
@@ -37,6 +37,26 @@ describe('waitForLock', () => {
       expect(delayMs).toBeCloseTo(ageMs < 20 ? 1.5 : ageMs < 500 ? 2.75 : 8)
     }
     await clock.advance(2_000)
+  })
+
+  it('asks a server five times less often, also where the last answer was lost', async () => {
+    const clock = testClock()
+    let attempts = 0
+    const lost = new OutcomeUnknownError('lost')
+    const ended = waitForLock(
+      startLockWait(clock, 5_000),
+      (error) => error === lost,
+      () => {
+        attempts++
+        throw lost
+      },
+    ).catch((error: unknown) => error)
+    await clock.advance(5_000)
+    await ended
+
+    // 500 ms with pauses of 13.75 ms, and 4,500 ms with pauses of 40 ms.
+    expect(attempts).toBeGreaterThan(130)
+    expect(attempts).toBeLessThan(170)
   })
 
   it('asks six times more at once where that is cheap, after each pause', async () => {
