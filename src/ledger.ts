@@ -20,6 +20,8 @@ const refusal = new RegExp(`: ${ledgerTable}\\.id\\b`)
 const missing = new RegExp(`no such table: (?:main\\.)?${ledgerTable}\\b`)
 
 const defaultTtlMs = 24 * 60 * 60 * 1_000
+/** What a request to a server may take, and its way there. */
+const wayMs = 60_000
 const maxKeyLength = 255
 /** What bulk calls add: the number of the slice. */
 const numberOfSlice = /\/\d+$/
@@ -56,7 +58,10 @@ export async function writeOnce(
   checkInteger('Cannot write as idempotencyTtlMs', idempotencyTtlMs, 1_000)
   // Both enter the queue in this turn: a storage that closes in the next one still takes the second.
   const { making, isOwn } = makeLedger(pool, wait)
-  const entry = [plain(forgetExpired), plain(enter, [idempotencyKey, idempotencyTtlMs])]
+  // This call itself may send it again until its budget, which it can have twice, is over.
+  const againMs = 2 * Math.ceil(wait.deadlineMs - wait.startedAtMs) + wayMs
+  const ttlMs = Math.min(Math.max(idempotencyTtlMs, againMs), Number.MAX_SAFE_INTEGER)
+  const entry = [plain(forgetExpired), plain(enter, [idempotencyKey, ttlMs])]
   try {
     const results = await pool.queue.write(wait, [...entry, ...statements], { isRepeatable: true })
     return results.slice(entry.length)

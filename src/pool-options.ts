@@ -97,7 +97,10 @@ export interface WriteOptions extends WaitOptions {
    * resolves with empty results. Kept in the table `unbusy_ledger`; inside a transaction it has no effect.
    */
   readonly idempotencyKey?: string
-  /** How long the key is remembered, in milliseconds: longer than anybody may try again. @default {86_400_000} */
+  /**
+   * How long the key is remembered, in milliseconds: longer than anybody may try again. The call itself counts: it is
+   * remembered for as long as that may send it again. @default {86_400_000}
+   */
   readonly idempotencyTtlMs?: number
 }
 

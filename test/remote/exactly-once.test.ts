@@ -112,6 +112,25 @@ describe('an idempotencyKey', () => {
     expect([first?.rows, second?.rows, third?.rows]).toEqual([[{ id: 1 }], [], [{ id: 2 }]])
   })
 
+  it('C16 is remembered for as long as the call itself may send it again', async () => {
+    const storage = await remote.open('http')
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const matching = 'insert into unbusy_ledger'
+    const late: Fault = { kind: 'delay', when: 'before', ms: 1_500 }
+    await remote.server.faults({
+      script: [
+        { fault: { kind: 'drop', when: 'after' }, matching },
+        { fault: late, matching },
+      ],
+    })
+
+    const insert = storage.db.insertInto('note').values({ text: 'a' })
+    await storage.batch([insert], { idempotencyKey: 'k', idempotencyTtlMs: 1_000 })
+    await storage.batch([insert], { idempotencyKey: 'endless', lockTimeoutMs: Number.POSITIVE_INFINITY })
+
+    expect(await countNotes(storage)).toBe(2)
+  })
+
   it('does not hide the error of a statement, which stores nothing and leaves the key free', async () => {
     const storage = await remote.open('http')
     await run(storage.db, 'create table note (id integer primary key, text unique)')
