@@ -31,9 +31,13 @@ export function locateServer(url: string, authToken: string | undefined): Server
   if (username !== '' || password !== '')
     throw refused('it has a user or password: the token goes into authToken')
   if (hash !== '') throw refused('it has a fragment')
-  const strange = [...searchParams.keys()].find((name) => name !== 'tls' && name !== 'authToken')
-  if (strange !== undefined)
-    throw refused(`it has the query parameter "${strange}": only tls and authToken are known`)
+  const strange = [...searchParams].find(([name]) => name !== 'tls' && name !== 'authToken')
+  if (strange !== undefined) {
+    const [name, value] = strange
+    // A token whose name was forgotten is one without a value.
+    const which = value === '' ? 'a query parameter without a value' : `the query parameter "${name}"`
+    throw refused(`it has ${which}: only tls and authToken are known`)
+  }
   const tls = searchParams.get('tls') ?? undefined
   if (tls !== undefined && tls !== '0' && tls !== '1') throw refused('its tls is neither 0 nor 1')
   if (protocol !== 'libsql:' && tls !== undefined && tls !== (/^(?:https|wss):/.test(protocol) ? '1' : '0'))

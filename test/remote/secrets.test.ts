@@ -36,13 +36,14 @@ describe.each(transports)('the token over %s', (transport) => {
     const nobody = `${transport}://127.0.0.1:9/?authToken=${authToken}`
     errors.push(await errorOf(openAt(nobody)))
     errors.push(await errorOf(openAt(`${url}&strange=1`)))
+    errors.push(await errorOf(openAt(`${remote.url(transport)}?${authToken}`)))
     const connector = libsql({ url })
 
     const texts = [...errors, storage, connector, connector.location, storage.stats()].map((value) =>
       inspect(value, { depth: 20, showHidden: true }),
     )
 
-    expect(errors).toHaveLength(9)
+    expect(errors).toHaveLength(10)
     for (const text of texts) expect(text).not.toContain(authToken)
     expect(connector.location).toBe(remote.url(transport))
   })
