@@ -14,6 +14,7 @@ import type {
 import type { LibsqlResultSet } from './_libsql-client.ts'
 import { type RemoteStatement, toRemote } from './_libsql-remote-statement.ts'
 import { readLibsqlRows } from './_libsql-rows.ts'
+import { remoteReadError } from './_remote-errors.ts'
 import { answeredWithin } from './_request-timeout.ts'
 import { withoutSecret } from './_secret.ts'
 import { checkMessage } from './_socket-message.ts'
@@ -53,6 +54,8 @@ export class LibsqlRemoteConnection implements Connection {
   #client: RemoteClient | undefined
   #begun: RemoteTransaction | undefined
   #requests = 0
+  /** Statements ever sent. */
+  #executed = 0
   #idleTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(link: RemoteLink, settings: ConnectionSettings) {
@@ -71,7 +74,15 @@ export class LibsqlRemoteConnection implements Connection {
   async execute(statement: Statement): Promise<StatementResult> {
     const [only] = this.#toSend([statement]) as [RemoteStatement]
     const executor = this.#begun ?? this.#open()
-    return this.#toResult(await this.#request(() => executor.execute(only)))
+    const isAlone = this.#requests === 0
+    const number = ++this.#executed
+    try {
+      return this.#toResult(await this.#request(() => executor.execute(only)))
+    } catch (error) {
+      // A WebSocket that breaks has the same error for all who use it, whosever answer it was.
+      const isOwn = !this.#link.isWebSocket || (isAlone && number === this.#executed)
+      throw isOwn && statement.kind === 'read' && this.#begun === undefined ? remoteReadError(error) : error
+    }
   }
 
   async executeBatch(statements: readonly Statement[]): Promise<readonly StatementResult[]> {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { UnbusyError } from '../src/errors.ts'
+import { UnbusyError, UnsupportedError } from '../src/errors.ts'
 import type { Outcome } from '../src/outcome.ts'
 import { resultCodeOf } from '../src/result-code.ts'
 import { missingPermission } from './_deno-permission.ts'
@@ -86,6 +86,17 @@ export function outcomeOf(error: unknown): Outcome | undefined {
   if (missingPermission(error) !== undefined) return 'refused'
   if (wasNeverSent(error)) return 'not-applied'
   return (typeof code === 'string' ? outcomeByCode[code] : undefined) ?? 'unknown'
+}
+
+/** JSON has no infinity: a server answers null in its place, and the client takes that for a breach of the protocol. */
+const nullForInfinity = /Expected number, received null/
+
+/** What a read failed with: one whose answer can never be read is not sent again, as it would end so each time. */
+export function remoteReadError(error: unknown): unknown {
+  const { code, message } = (error ?? {}) as ClientError
+  if (code !== 'HRANA_PROTO_ERROR' || !nullForInfinity.test(String(message))) return error
+  const what = 'Cannot read an infinite number from a server as its answers are JSON: cast it to text'
+  return new UnsupportedError(what, { cause: error })
 }
 
 /** The extended result code of an answer of SQLite behind the server. */

@@ -66,6 +66,17 @@ describe.each(transports)('answers over %s', (transport) => {
     ])
   })
 
+  it('C3 that nobody can read, as JSON has no infinity, are not asked for again, and cost no neighbour its own', async () => {
+    const storage = await remote.open(transport)
+    const neighbours = Array.from({ length: 5 }, (_, n) => sql`select ${n} as n`.execute(storage.db))
+
+    const infinite = sql`select 9e999 as n`.execute(storage.db)
+
+    await expect(infinite).rejects.toThrow('Cannot read an infinite number from a server')
+    const answers = await Promise.all(neighbours)
+    expect(answers.map(({ rows }) => rows)).toEqual([0, 1, 2, 3, 4].map((n) => [{ n }]))
+  })
+
   it('C8 hold the values that were written, also for a text that only the server finds too long', async () => {
     const storage = await remote.open(transport)
     await run(storage.db, 'create table note (id integer primary key, a, b, c, d, e, f)')
