@@ -18,6 +18,9 @@ export function withoutStack<T>(attempt: () => T): T {
   }
 }
 
+/** No caller has so many frames: an error that is told to thousands must not grow by those of each. */
+const maxLines = 100
+
 /**
  * An error of a queued write is born in a later turn, without the frames of its caller, and one of a write that ran at once
  * below more frames than an error has. Success pays nothing for this.
@@ -26,6 +29,7 @@ export function withCallerStack(error: unknown): unknown {
   if (!(error instanceof Error) || Object.isFrozen(error)) return error
   const { stack = '' } = error
   const seen = new Set(stack.split('\n'))
+  if (seen.size > maxLines) return error
   const missing = deepStack()
     ?.split('\n')
     .slice(4)
