@@ -16,7 +16,7 @@ const tests = readdirSync(at('./test'), { recursive: true, encoding: 'utf8' })
 
 /**
  * The files that measure time or growth closely, and say so themselves with `@runs-alone` and the reason in their first
- * comment. The others wait more than they work, so two of them at a time take little more than half as long.
+ * comment. The others wait more than they work, so three of them at a time keep two cores busy.
  */
 const alone = tests.filter((path) =>
   readFileSync(at(path), 'utf8').split('*/', 1)[0]?.includes('@runs-alone'),
@@ -48,7 +48,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'together',
           include: tests.filter((path) => !alone.includes(path)),
-          maxWorkers: sharesServer ? 1 : 2,
+          maxWorkers: sharesServer ? 1 : 3,
           sequence: { groupOrder: 1 },
         },
       },
