@@ -130,7 +130,7 @@ export class DirectConnection {
     }
   }
 
-  /** The rows of a read one by one. The first is read here, and throws the driver's own error. */
+  /** The rows of a read one by one. The first is read here. */
   async iterate(statement: Statement): Promise<Iterator<Row>> {
     const { driver } = this.#physical
     try {
@@ -138,7 +138,8 @@ export class DirectConnection {
       return startIterator(rows, (error) => this.#errors.translate(error, 'read'))
     } catch (error) {
       this.#spoilIfBusy(error)
-      throw error
+      // Of a server's its meaning is of this stage: a read can be asked for again.
+      throw this.#errors.translate(error, 'read')
     }
   }
 

@@ -1,12 +1,18 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { sql } from 'kysely'
-import { InvalidStatementError, LockTimeoutError, OutcomeUnknownError, RemoteError } from 'unbusy'
+import {
+  InvalidStatementError,
+  LockTimeoutError,
+  OutcomeUnknownError,
+  RemoteError,
+  type Storage,
+} from 'unbusy'
 import { libsql } from 'unbusy/libsql'
 import { describe, expect, it } from 'vitest'
 import { run } from '../contract/run-sql.ts'
 import type { Fault } from '../hrana/faults.ts'
-import { countNotes, transports, useServer } from './remote-storage.ts'
+import { type AnyDatabase, countNotes, transports, useServer } from './remote-storage.ts'
 
 const remote = useServer()
 
@@ -88,6 +94,8 @@ describe.each(transports)('outcomes over %s', (transport) => {
       await run(storage.db, 'delete from note')
       await remote.server.faults({ script: [{ fault, matching: '"execute"' }] })
       if (expected !== 'refused') expect(await countNotes(storage), `a read after ${name}`).toBe(0)
+      await remote.server.faults({ script: [{ fault, matching: '"execute"' }] })
+      if (expected !== 'refused') expect(await streamNotes(storage), `a stream after ${name}`).toEqual([])
       await remote.server.faults()
     }
   })
@@ -238,6 +246,12 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect((error as Error).message).toMatch(/^The server could not be used after waiting/)
   })
 })
+
+async function streamNotes(storage: Storage<AnyDatabase>): Promise<unknown[]> {
+  const rows: unknown[] = []
+  for await (const row of storage.db.selectFrom('note').selectAll().stream()) rows.push(row)
+  return rows
+}
 
 const statement = { sql: 'drop table note', parameters: [], kind: 'write', cacheable: true } as const
 
