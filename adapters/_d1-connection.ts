@@ -54,8 +54,12 @@ export class D1Connection implements Connection {
   /** D1 runs a batch in one transaction: when one statement fails, nothing of the batch is stored. */
   async executeBatch(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
     const bound = statements.map((statement) => this.#bound(statement))
-    const answers = await this.#inTime(this.#database.batch(bound as never[]))
-    return (answers as D1Answer[]).map(resultOf)
+    try {
+      const answers = await this.#inTime(this.#database.batch(bound as never[]))
+      return (answers as D1Answer[]).map(resultOf)
+    } catch (error) {
+      throw statements.every(({ kind }) => kind === 'read') ? d1ReadError(error) : error
+    }
   }
 
   async exec(sql: string): Promise<void> {

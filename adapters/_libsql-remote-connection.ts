@@ -54,8 +54,8 @@ export class LibsqlRemoteConnection implements Connection {
   #client: RemoteClient | undefined
   #begun: RemoteTransaction | undefined
   #requests = 0
-  /** Statements ever sent. */
-  #executed = 0
+  /** Requests ever sent. */
+  #sent = 0
   #idleTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(link: RemoteLink, settings: ConnectionSettings) {
@@ -74,20 +74,14 @@ export class LibsqlRemoteConnection implements Connection {
   async execute(statement: Statement): Promise<StatementResult> {
     const [only] = this.#toSend([statement]) as [RemoteStatement]
     const executor = this.#begun ?? this.#open()
-    const isAlone = this.#requests === 0
-    const number = ++this.#executed
-    try {
-      return this.#toResult(await this.#request(() => executor.execute(only)))
-    } catch (error) {
-      // A WebSocket that breaks has the same error for all who use it, whosever answer it was.
-      const isOwn = !this.#link.isWebSocket || (isAlone && number === this.#executed)
-      throw isOwn && statement.kind === 'read' && this.#begun === undefined ? remoteReadError(error) : error
-    }
+    const isRead = this.#begun === undefined && statement.kind === 'read'
+    return this.#toResult(await this.#request(() => executor.execute(only), isRead))
   }
 
   async executeBatch(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
     const toSend = this.#toSend(statements)
-    const results = await this.#request(() => this.#open().batch(toSend, 'write'))
+    const isRead = statements.every(({ kind }) => kind === 'read')
+    const results = await this.#request(() => this.#open().batch(toSend, 'write'), isRead)
     return results.map((result) => this.#toResult(result))
   }
 
@@ -152,12 +146,18 @@ export class LibsqlRemoteConnection implements Connection {
     this.#client = undefined
   }
 
-  async #request<T>(send: () => Promise<T>): Promise<T> {
+  /** @param isRead Whether it is nothing but a read, which is sent again when its answer was lost. */
+  async #request<T>(send: () => Promise<T>, isRead = false): Promise<T> {
     const { isWebSocket, secret } = this.#link
+    const isAlone = this.#requests === 0
+    const number = ++this.#sent
     try {
       return await (isWebSocket ? this.#overSocket(send) : send())
     } catch (error) {
-      throw secret === undefined ? error : withoutSecret(error, secret)
+      if (secret !== undefined) withoutSecret(error, secret)
+      // A WebSocket that breaks has the same error for all who use it, whosever answer it was.
+      const isOwn = !isWebSocket || (isAlone && number === this.#sent)
+      throw isRead && isOwn ? remoteReadError(error) : error
     }
   }
 

@@ -11,7 +11,7 @@
 import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { Statement, StatementResult } from './connector.ts'
-import { OutcomeUnknownError } from './errors.ts'
+import { OutcomeUnknownError, remoteError } from './errors.ts'
 import { changesSchema, maxGroupStatements } from './group-commit.ts'
 import { type LockWait, restartLockWait } from './lock-wait.ts'
 import type { WaitingUnits } from './waiting-units.ts'
@@ -95,9 +95,20 @@ async function sendGroup(writer: PatientConnection, units: readonly WriteUnit[])
     )
     return { results: isShared ? results.slice(1) : results }
   } catch (error) {
-    if (writer.isBusy(error)) throw error
-    return { error }
+    const meaning = units.every(onlyReads) ? ofReads(error) : error
+    if (writer.isBusy(meaning)) throw meaning
+    return { error: meaning }
   }
+}
+
+/** Whether all that it does can be asked for again, as nothing of it can be stored. */
+function onlyReads({ statements }: WriteUnit): boolean {
+  return statements.every(({ kind }) => kind === 'read')
+}
+
+/** A lost answer, where nothing but reads was asked for. */
+function ofReads(error: unknown): unknown {
+  return error instanceof OutcomeUnknownError ? remoteError(error.cause, 'not-applied') : error
 }
 
 async function judge(
@@ -109,11 +120,12 @@ async function judge(
   if ('results' in answer) return share(units, answer.results)
   const { error } = answer
   for (const unit of units) {
-    if (unit.endIfLost(error)) continue
-    const isUndone = !(error instanceof OutcomeUnknownError)
+    const isReading = onlyReads(unit)
+    if (!isReading && unit.endIfLost(error)) continue
+    const isUndone = isReading || !(error instanceof OutcomeUnknownError)
     if (isUndone && unit.leftBy) unit.error = unit.leftBy.error
     else if (isUndone && units.length === 1) unit.error = error
-    else await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs), error)
+    else await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs), isReading ? undefined : error)
   }
 }
 
@@ -137,6 +149,14 @@ async function sendAlone(
   failure: unknown,
 ): Promise<void> {
   let lost = failure
+  const isReading = onlyReads(unit)
+  const send = async (): Promise<readonly StatementResult[]> => {
+    try {
+      return await writer.direct.executeBatch(unit.statements)
+    } catch (error) {
+      throw isReading ? ofReads(error) : error
+    }
+  }
   const isPassing = (error: unknown): boolean => {
     if (writer.isBusy(error)) return true
     if (!unit.isRepeatable || !(error instanceof OutcomeUnknownError)) return false
@@ -144,8 +164,7 @@ async function sendAlone(
     return true
   }
   try {
-    const results = await writer.withLock(wait, () => writer.direct.executeBatch(unit.statements), isPassing)
-    unit.results = [...results]
+    unit.results = [...(await writer.withLock(wait, send, isPassing))]
   } catch (error) {
     unit.fail(error, lost)
   }

@@ -95,5 +95,8 @@ describe('d1ReadError()', () => {
 
     await expect(connection.execute({ ...statement, kind: 'read' })).rejects.toBeInstanceOf(RemoteError)
     await expect(connection.execute({ ...statement, kind: 'alone' })).rejects.not.toBeInstanceOf(RemoteError)
+    const [read, write] = [{ ...statement, kind: 'read' } as const, { ...statement, kind: 'write' } as const]
+    await expect(connection.executeBatch([read, read])).rejects.toBeInstanceOf(RemoteError)
+    await expect(connection.executeBatch([read, write])).rejects.not.toBeInstanceOf(RemoteError)
   })
 })

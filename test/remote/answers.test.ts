@@ -73,6 +73,8 @@ describe.each(transports)('answers over %s', (transport) => {
     const infinite = sql`select 9e999 as n`.execute(storage.db)
 
     await expect(infinite).rejects.toThrow('Cannot read an infinite number from a server')
+    const batch = storage.batch([sql`select 9e999 as n`.compile(storage.db)])
+    await expect(batch).rejects.toThrow('Cannot read an infinite number from a server')
     const answers = await Promise.all(neighbours)
     expect(answers.map(({ rows }) => rows)).toEqual([0, 1, 2, 3, 4].map((n) => [{ n }]))
   })

@@ -100,6 +100,25 @@ describe.each(transports)('outcomes over %s', (transport) => {
     }
   })
 
+  it('C16 a lost answer to a batch of nothing but reads is asked for again, also beside a write that is lost', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const notes = storage.db.selectFrom('note').select('text')
+    const lost = { fault: drop('after'), matching: 'begin' }
+
+    await remote.server.faults({ script: [lost] })
+    expect(await storage.batch([notes, notes])).toEqual([{ rows: [] }, { rows: [] }])
+    await remote.server.faults({ script: [lost] })
+    const writing = storage.db.insertInto('note').values({ text: 'a' }).execute()
+    const reading = storage.batch([notes])
+
+    await expect(writing).rejects.toBeInstanceOf(OutcomeUnknownError)
+    expect(await reading).toEqual([{ rows: [{ text: 'a' }] }])
+    await remote.server.faults({ script: [{ ...lost, times: 1_000 }] })
+    const inVain = storage.batch([notes], { lockTimeoutMs: 200 })
+    await expect(inVain).rejects.toBeInstanceOf(LockTimeoutError)
+  })
+
   it("C16 a lost answer of a COMMIT leaves the outcome of a write unknown, also with integers: 'strict'", async () => {
     const storage = await remote.open(transport, { integers: 'strict' })
     await run(storage.db, 'create table note (id integer primary key, text)')
