@@ -8,18 +8,21 @@
 /** Clients nest their errors three deep. */
 const maxDepth = 8
 
-/** Takes the secret out of every text of an error, of its causes, and of what they hold. */
+/** Takes the secret, as it is and as a part of a URL, out of every text of an error, of its causes, and of what they hold. */
 export function withoutSecret(error: unknown, secret: string): unknown {
-  redact(error, secret, maxDepth)
+  redact(error, [secret, encodeURIComponent(secret)], maxDepth)
   return error
 }
 
-function redact(holder: unknown, secret: string, depth: number): void {
+function redact(holder: unknown, spellings: readonly string[], depth: number): void {
   if (typeof holder !== 'object' || holder === null || depth === 0) return
   for (const name of Object.getOwnPropertyNames(holder)) {
     const value = (holder as Record<string, unknown>)[name]
-    if (typeof value !== 'string') redact(value, secret, depth - 1)
-    else if (value.includes(secret)) hide(holder, name, value.replaceAll(secret, '…'))
+    if (typeof value !== 'string') redact(value, spellings, depth - 1)
+    else if (spellings.some((spelling) => value.includes(spelling))) {
+      const hidden = spellings.reduce((text, spelling) => text.replaceAll(spelling, '…'), value)
+      hide(holder, name, hidden)
+    }
   }
 }
 

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { run } from '../contract/run-sql.ts'
 import { transports, useServer } from './remote-storage.ts'
 
-const authToken = 'secret.of-the.database'
+const authToken = 'secret/of-the.database='
+const inUrl = encodeURIComponent(authToken)
 const remote = useServer({ authToken })
 
 async function errorOf(work: Promise<unknown>): Promise<unknown> {
@@ -21,7 +22,11 @@ describe.each(transports)('the token over %s', (transport) => {
     const storage = await remote.open(transport)
     await run(storage.db, 'create table note (id integer primary key, text unique)')
     const errors: unknown[] = []
-    const echo = { kind: 'status', when: 'before', body: `you sent: Bearer ${authToken}` } as const
+    const echo = {
+      kind: 'status',
+      when: 'before',
+      body: `you sent: Bearer ${authToken}, token=${inUrl}`,
+    } as const
     for (const status of [401, 403, 404, 500, 503]) {
       await remote.server.faults({ script: [{ fault: { ...echo, status }, matching: 'begin' }] })
       errors.push(await errorOf(run(storage.db, "insert into note (text) values ('a')")))
@@ -44,7 +49,7 @@ describe.each(transports)('the token over %s', (transport) => {
     )
 
     expect(errors).toHaveLength(10)
-    for (const text of texts) expect(text).not.toContain(authToken)
+    for (const text of texts) for (const secret of [authToken, inUrl]) expect(text).not.toContain(secret)
     expect(connector.location).toBe(remote.url(transport))
   })
 
