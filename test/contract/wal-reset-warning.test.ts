@@ -3,6 +3,8 @@ import { expect } from 'vitest'
 import { type ContractCase, describeContract } from './case.ts'
 
 const affected = 'libsql'
+/** What was said in this process. */
+const said = Symbol.for('unbusy.warnings')
 
 const cases: ContractCase[] = [
   {
@@ -28,6 +30,29 @@ const cases: ContractCase[] = [
       await (await open({ onWarning })).close()
       await open({ onWarning })
       expect(warnings).toEqual(expected)
+    },
+  },
+  {
+    name: 'C1 what onWarning throws, or rejects with, does not keep a database from being opened',
+    async run({ connector, open }) {
+      const scope = globalThis as { [said]?: Set<string> }
+      let calls = 0
+      const failing = [
+        () => {
+          calls++
+          throw new Error('no logger')
+        },
+        async () => {
+          calls++
+          throw new Error('no logger')
+        },
+      ]
+      for (const onWarning of failing) {
+        delete scope[said]
+        const { db } = await open({ onWarning })
+        await db.schema.createTable(`t${calls}`).ifNotExists().addColumn('a', 'integer').execute()
+      }
+      expect(calls).toBe(connector === affected ? 2 : 0)
     },
   },
 ]
