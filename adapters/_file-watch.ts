@@ -12,7 +12,8 @@ import { type BigIntStats, closeSync, fstatSync, openSync, realpathSync, type St
 import { dirname } from 'node:path'
 import type { FileChange, FileWatch } from '../src/connector.ts'
 import { disownFile, isFileOpen } from './_engine-registry.ts'
-import { type FileLocation, statOf } from './_file.ts'
+import type { FileLocation } from './_file.ts'
+import { statOf } from './_file-access.ts'
 
 /**
  * So old must the last change of the folder be before its times are trusted: a second change within one tick of the

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { accessSync, constants, type Stats, statSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Role } from '../src/connector.ts'
 import { parseDatabaseUrl } from '../src/database-url.ts'
 import { ConfigError, OpenError, UnbusyError } from '../src/errors.ts'
 import { missingPermission } from './_deno-permission.ts'
 import { claimFile, refuseOtherEngine } from './_engine-registry.ts'
+import { isAllowed, statOf } from './_file-access.ts'
 
 /** A path that a driver can open, or a database in memory. */
 export interface FileLocation {
@@ -130,24 +131,4 @@ function reasonOf(path: string, cause: unknown): string {
     return 'this process may not read it: its permissions must allow that'
   }
   return `the driver failed: ${cause instanceof Error ? cause.message : String(cause)}`
-}
-
-/** `undefined` where there is nothing, and where this process may not look. */
-export function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path)
-  } catch {
-    return undefined
-  }
-}
-
-/** Whether this process may read or write it, as far as the runtime tells. */
-export function isAllowed(path: string, mode: number): boolean {
-  try {
-    accessSync(path, mode)
-    return true
-  } catch (error) {
-    // Deno cannot tell without `--allow-sys`: only what the file system refuses is refused.
-    return !['EACCES', 'EPERM', 'EROFS'].includes((error as { readonly code?: string }).code ?? '')
-  }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { constants, statSync } from 'node:fs'
-import { isAllowed } from '../../adapters/_file.ts'
+import { isAllowed } from '../../adapters/_file-access.ts'
 import { parseDatabaseUrl } from '../database-url.ts'
 import { UnbusyError } from '../errors.ts'
 
