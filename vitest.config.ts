@@ -41,6 +41,8 @@ const config: ViteUserConfig = defineConfig({
     // Concurrent are only tests that mostly wait.
     maxConcurrency: 20,
     hookTimeout: 30_000,
+    // What is polled for comes at once, and on a busy machine later.
+    expect: { poll: { timeout: 15_000 } },
     reporters: ['default', at('./test/run/tally-reporter.ts')],
     projects: [
       {
