@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { OpenError } from '../src/errors.ts'
 import type { SqlValue } from '../src/values.ts'
-import { missingPermission } from './_deno-permission.ts'
+import { cannotLoadClient } from './_libsql-missing.ts'
 
 /** A client of one database. */
 export interface LibsqlClient extends LibsqlExecutor {
@@ -47,7 +46,6 @@ export async function loadLibsql(): Promise<CreateClient> {
     const module: { readonly createClient: unknown } = await import('@libsql/client/sqlite3')
     return module.createClient as CreateClient
   } catch (cause) {
-    const cure = missingPermission(cause) ?? 'install it with npm install @libsql/client'
-    throw new OpenError(`Cannot load the package @libsql/client: ${cure}`, { cause })
+    throw cannotLoadClient(cause)
   }
 }

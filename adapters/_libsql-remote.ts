@@ -5,9 +5,9 @@
  * @module
  */
 import type { AsyncContext, Connector } from '../src/connector.ts'
-import { ConfigError, OpenError } from '../src/errors.ts'
-import { missingPermission } from './_deno-permission.ts'
+import { ConfigError } from '../src/errors.ts'
 import { type Fetch, fetchOnce } from './_fetch-once.ts'
+import { cannotLoadClient } from './_libsql-missing.ts'
 import { LibsqlRemoteConnection, type RemoteClient, type RemoteLink } from './_libsql-remote-connection.ts'
 import { outcomeOf, remoteResultCodeOf } from './_remote-errors.ts'
 import { checkRequestTimeout } from './_request-timeout.ts'
@@ -96,8 +96,7 @@ async function loadClient(): Promise<(config: object) => RemoteClient> {
     const module: { readonly createClient: unknown } = await import('@libsql/client/web')
     return module.createClient as (config: object) => RemoteClient
   } catch (cause) {
-    const cure = missingPermission(cause) ?? 'install it with npm install @libsql/client'
-    throw new OpenError(`Cannot load the package @libsql/client: ${cure}`, { cause })
+    throw cannotLoadClient(cause)
   }
 }
 

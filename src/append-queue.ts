@@ -10,6 +10,7 @@ import type { FlushOptions } from './flush-loop.ts'
 import { checkSignal } from './lock-wait.ts'
 import { checkWord } from './option-checks.ts'
 import { type PendingRow, PendingRows } from './pending-rows.ts'
+import { readPushed } from './pushed-row.ts'
 import { type PushOptions, RoomLine } from './room-line.ts'
 import {
   type BufferHost,
@@ -25,8 +26,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
   readonly lockTimeoutMs: number
   readonly #overflow: Overflow
   readonly #capacity: number
-  readonly #idempotencyKey: keyof Row | undefined
-  readonly #timestamp: keyof Row | undefined
+  readonly #options: AppendOptions<Row>
   readonly #rows = new PendingRows<Row>()
   readonly #line: RoomLine<Row>
   readonly #life: BufferLife<Row, PendingRow<Row>>
@@ -38,8 +38,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
     checkWord('Cannot create the buffer as overflow', options.overflow, overflows)
     this.#overflow = options.overflow ?? 'drop-newest'
     this.#capacity = checkCount('capacity', options.capacity ?? 10_000)
-    this.#idempotencyKey = options.idempotencyKey
-    this.#timestamp = options.timestamp
+    this.#options = options
     this.lockTimeoutMs = host.lockTimeoutMs
     this.#line = new RoomLine(options.clock ?? host.clock)
     this.#life = new BufferLife(
@@ -50,7 +49,7 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
           const rows = part.map(({ value }) => value)
           const inserted = await insert(rows, context)
           // Without a key of their own no rows are the same: those that are stored already are these.
-          if (this.#idempotencyKey !== undefined) this.#duplicates += rows.length - inserted
+          if (options.idempotencyKey !== undefined) this.#duplicates += rows.length - inserted
         },
         numberOf: ({ sequence }) => sequence,
         onRoom: () => this.#admit(),
@@ -150,33 +149,15 @@ export class AppendQueue<Row extends object, Result = PushResult> implements Wri
     return accepted
   }
 
-  /** A copy with its time, as the caller may use the object again; or why the row was dropped. */
   #read(row: Row): Row | DropReason {
-    let reason: DropReason = 'closed'
-    let thrown: unknown
-    try {
-      if (!this.#life.isStopped) {
-        const copy = this.#stamped(row)
-        if (this.#idempotencyKey === undefined || (copy[this.#idempotencyKey] ?? null) !== null) return copy
-        reason = 'no-key'
-      }
-    } catch (error) {
-      // It is no object, or has a getter that throws.
-      reason = 'poison'
-      thrown = error
-    }
-    this.#life.drop(row, reason, thrown)
-    return reason
+    if (!this.#life.isStopped) return readPushed(row, this.#options, this.#life)
+    this.#life.drop(row, 'closed')
+    return 'closed'
   }
 
   #accept(copy: Row): void {
     this.#rows.push(copy, this.#life.newest + 1)
     this.#life.tookIn()
-  }
-
-  #stamped(row: Row): Row {
-    if (this.#timestamp === undefined || row[this.#timestamp] !== undefined) return { ...row }
-    return { ...row, [this.#timestamp]: Date.now() }
   }
 
   #admit(): void {

@@ -7,6 +7,7 @@
  */
 import { parseDatabaseUrl } from './database-url.ts'
 import { ConfigError } from './errors.ts'
+import { journalModes, synchronousLevels } from './pragma-rules.ts'
 
 export { type DatabaseLocation, parseDatabaseUrl } from './database-url.ts'
 
@@ -43,9 +44,6 @@ const dialectNames: readonly DialectName[] = [
   'libsql-web',
   'd1',
 ]
-const journalModes = ['wal', 'delete', 'truncate', 'persist', 'memory'] as const
-/** In the order of their numbers, from 0, which may be given as well. */
-const synchronousLevels = ['off', 'normal', 'full', 'extra'] as const
 
 /** SQLite keeps `cache_size`, and timers keep a delay, in 32 bits. */
 const largestInt32 = 2 ** 31 - 1

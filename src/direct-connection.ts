@@ -16,7 +16,7 @@ import type {
 } from './connector.ts'
 import type { DriverErrors } from './driver-errors.ts'
 import { withoutStack } from './errors.ts'
-import { runLoneWrite } from './lone-write.ts'
+import type { RunAlone } from './lone-write.ts'
 import type { ConnectionOptions, PhysicalConnection } from './physical-connection.ts'
 import { startIterator } from './started-iterator.ts'
 import type { Row } from './values.ts'
@@ -91,10 +91,10 @@ export class DirectConnection {
    * Runs a lone write where {@linkcode DirectConnection.runsAtOnce}: it is committed when this returns. Throws the driver's
    * own error: each that is caught and thrown again makes a poll dearer.
    */
-  runLone(statement: Statement, isAtomic = false): StatementResult {
+  runLone(statement: Statement, run: RunAlone): StatementResult {
     const { writeGuard, driver } = this.#physical
     writeGuard?.beforeWrite()
-    const result = runLoneWrite(driver, statement, isAtomic)
+    const result = withoutStack(() => run(driver, statement))
     writeGuard?.afterWrite()
     return result
   }

@@ -27,10 +27,12 @@ const owned: Readonly<Record<string, string>> = {
 /** What `PRAGMA synchronous` calls its levels, by their numbers. */
 export const synchronousLevels: readonly string[] = ['off', 'normal', 'full', 'extra']
 
+/** Not `off`, which most drivers refuse: what failed could not be undone, and a batch would be stored in part. */
+export const journalModes: readonly string[] = ['wal', 'delete', 'truncate', 'persist', 'memory']
+
 /** SQLite takes every other word for one of these, without a word of its own. */
 const choices: Readonly<Record<string, readonly string[]>> = {
-  // Not `off`, which most drivers refuse: what failed could not be undone, and a batch would be stored in part.
-  journal_mode: ['wal', 'delete', 'truncate', 'persist', 'memory'],
+  journal_mode: journalModes,
   synchronous: [...synchronousLevels, '0', '1', '2', '3'],
   foreign_keys: ['on', 'off', 'true', 'false', 'yes', 'no', '1', '0'],
 }

@@ -11,6 +11,7 @@ import type { Statement, StatementResult } from './connector.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { commitGroup } from './group-commit.ts'
 import { LockCycles } from './lock-cycles.ts'
+import { type RunAlone, runAsWhole, runPlainly } from './lone-write.ts'
 import type { WaitingUnits } from './waiting-units.ts'
 import type { WriteUnit } from './write-unit.ts'
 
@@ -50,10 +51,10 @@ export class WriterTurn {
   /** A lone write that never waited. Throws what the driver does; nothing has changed then. */
   runAtOnce(
     statement: Statement,
-    isAtomic?: boolean,
+    run: RunAlone = runPlainly,
   ): { readonly result: StatementResult; readonly endedAtMs: number } {
     const { writer, clock, onCycle } = this.#host
-    const result = writer.direct.runLone(statement, isAtomic)
+    const result = writer.direct.runLone(statement, run)
     const endedAtMs = clock.now()
     this.cycles.note(1, endedAtMs)
     onCycle(endedAtMs)
@@ -66,7 +67,7 @@ export class WriterTurn {
     if (waiting.count > 1 || unit.isExclusive || !writer.direct.runsAtOnce) return false
     const [statement, second] = unit.statements
     if (statement === undefined || second !== undefined) return false
-    unit.results = [this.runAtOnce(statement, unit.isAtomic).result]
+    unit.results = [this.runAtOnce(statement, unit.isAtomic ? runAsWhole : runPlainly).result]
     waiting.take(unit)
     unit.settle()
     return true
