@@ -1,17 +1,18 @@
 /**
- * Which processes have a database open, on Linux: from the links in /proc/<pid>/fd and the table of locks. The database
- * itself is looked at with `stat` only.
+ * Which processes have a database open, on Linux: from the links in /proc/<pid>/fd and the tables of locks. The
+ * database itself is looked at with `stat` only.
  *
  * @module
  */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { FileActivity, FileHolder, FileHolders } from '../src/doctor/file-facts.ts'
-import { type FileIdentity, type FileLock, locksOf } from './_file-locks.ts'
+import { type FileIdentity, type FileLock, locksOf, locksOfDescriptor, locksOfSystem } from './_file-locks.ts'
 
 interface Finding {
   hasFile: boolean
   hasDeletedFile: boolean
+  readonly locks: string[]
 }
 
 /** Processes looked at between two turns of the event loop. */
@@ -37,9 +38,12 @@ export async function holdersOf(path: string): Promise<FileHolders | undefined> 
     if (index % processesPerTurn === processesPerTurn - 1)
       await new Promise((resolve) => setImmediate(resolve))
   }
-  const locks = locksOf(file, identityOf(`${path}-shm`), new Set(found.keys()))
+  const lines = [...[...found.values()].flatMap((finding) => finding.locks), ...locksOfSystem()]
+  const locks = locksOf(lines, file, identityOf(`${path}-shm`), new Set(found.keys()))
   // Locks are shown of every process, also of those whose files are not.
-  for (const { pid } of locks) if (!found.has(pid)) found.set(pid, { hasFile: true, hasDeletedFile: false })
+  for (const { pid } of locks) {
+    if (!found.has(pid)) found.set(pid, { hasFile: true, hasDeletedFile: false, locks: [] })
+  }
   return {
     processes: [...found].map(
       ([pid, { hasDeletedFile }]): FileHolder => ({
@@ -67,13 +71,15 @@ function lookAt(pid: string, path: string, file: FileIdentity): Finding | 'hidde
   const folder = `/proc/${pid}/fd`
   const descriptors = listOf(folder)
   if (descriptors === undefined) return isThere(`/proc/${pid}`) ? 'hidden' : undefined
-  const finding: Finding = { hasFile: false, hasDeletedFile: false }
+  const finding: Finding = { hasFile: false, hasDeletedFile: false, locks: [] }
+  const lockedNames = [basename(path), `${basename(path)}-shm`]
   for (const descriptor of descriptors) {
     const link = `${folder}/${descriptor}`
     const target = targetOf(link)
     // Containers see the same file at other paths, so the inode decides; most descriptors need no second look.
     if (target === `${path} (deleted)` || target === `${path}-wal (deleted)`) finding.hasDeletedFile = true
     else if (basename(target) === basename(path) && isSame(identityOf(link), file)) finding.hasFile = true
+    if (lockedNames.includes(basename(target))) finding.locks.push(...locksOfDescriptor(pid, descriptor))
   }
   return finding.hasFile || finding.hasDeletedFile ? finding : undefined
 }

@@ -1,5 +1,7 @@
 /**
- * The locks that processes hold on a database, from /proc/locks (proc_locks(5)), and what SQLite means by them.
+ * The locks that processes hold on a database, from the tables of the system, and what SQLite means by them. The one of
+ * all locks, /proc/locks (proc_locks(5)), says lines twice or not at all while other processes lock and unlock; that of
+ * a descriptor, /proc/<pid>/fdinfo (proc_pid_fdinfo(5)), is always whole, but not shown of every process.
  *
  * @module
  */
@@ -25,21 +27,33 @@ const databaseBytes = { pending: pendingByte, reserved: pendingByte + 1, shared:
 const shmBytes = { write: 120, checkpoint: 121, recover: 122, firstRead: 123, lastRead: 127 }
 
 const line =
-  /^\d+: (?:POSIX|OFDLCK)\s+\S+\s+(READ|WRITE)\s+(-?\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s+(\d+)\s+(\d+|EOF)/
+  /^(?:lock:\s+)?\d+: (?:POSIX|OFDLCK)\s+\S+\s+(READ|WRITE)\s+(-?\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s+(\d+)\s+(\d+|EOF)/
+
+/** The table of the locks that were taken through a descriptor of a process. */
+export function locksOfDescriptor(pid: string, descriptor: string): readonly string[] {
+  return linesOf(`/proc/${pid}/fdinfo/${descriptor}`)
+}
+
+/** The table of the locks of all processes. */
+export function locksOfSystem(): readonly string[] {
+  return linesOf('/proc/locks')
+}
 
 /**
- * Reads who holds locks on the database and on its -shm.
+ * Finds who holds locks on the database and on its -shm.
  *
+ * @param lines What {@link locksOfDescriptor} and {@link locksOfSystem} gave; a lock may be in both.
  * @param knownPids Processes that have the file open: some file systems (Btrfs) show another device than `stat` does, so
  *   for these the inode is enough.
  */
 export function locksOf(
+  lines: readonly string[],
   database: FileIdentity,
   shm: FileIdentity | undefined,
   knownPids: ReadonlySet<number>,
 ): readonly FileLock[] {
   const locks: FileLock[] = []
-  for (const text of tableOfLocks()) {
+  for (const text of lines) {
     const match = line.exec(text)
     if (match === null) continue
     const [, mode, pidText, major = '', minor = '', inode = '', from, to] = match
@@ -86,9 +100,9 @@ function deviceNumber(major: number, minor: number): bigint {
   return (b & 0xffn) | ((a & 0xfffn) << 8n) | ((b & ~0xffn) << 12n) | ((a & ~0xfffn) << 32n)
 }
 
-function tableOfLocks(): readonly string[] {
+function linesOf(table: string): readonly string[] {
   try {
-    return readFileSync('/proc/locks', 'utf8').split('\n')
+    return readFileSync(table, 'utf8').split('\n')
   } catch {
     return []
   }

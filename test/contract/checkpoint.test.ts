@@ -1,5 +1,5 @@
 /** C13: the WAL stays bounded, and checkpoints run where they freeze nobody. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { symlink } from 'node:fs/promises'
 import { type Kysely, sql } from 'kysely'
 import type { CheckpointWorker, Connector, Storage } from 'unbusy'
@@ -10,6 +10,7 @@ import { heldCheckpoints, noWorker } from './held-checkpoints.ts'
 import { watchLoop } from './loop-gaps.ts'
 import { type ConnectorName, connectorTo } from './matrix.ts'
 import { rejection } from './note.ts'
+import { ownLocksOn } from './own-locks.ts'
 import { until } from './together.ts'
 import { addPage, countPages, createPages, eventLog, smallWalBytes, writeUntil } from './wal-writes.ts'
 
@@ -37,27 +38,6 @@ async function walOfLog(db: Kysely<AnyDatabase>, path: string): Promise<number> 
 
 async function openWorker({ connector, path }: CaseContext): Promise<CheckpointWorker> {
   return (await (await connectorTo(connector, path)).openCheckpointWorker?.()) as CheckpointWorker
-}
-
-/**
- * The POSIX locks of this process on a file, where the system tells: the one on the database keeps its WAL from being
- * deleted. Not from /proc/locks: lines of it come twice, or not at all, while other processes lock and unlock.
- */
-function locksOn(path: string): string[] {
-  if (process.platform !== 'linux') return []
-  const isOurs = new RegExp(`^lock:.* ${process.pid} \\S+:${statSync(path).ino} (.*)`)
-  return readdirSync('/proc/self/fdinfo').flatMap((descriptor) =>
-    linesOf(`/proc/self/fdinfo/${descriptor}`).flatMap((line) => isOurs.exec(line)?.[1] ?? []),
-  )
-}
-
-/** None of a file that is gone: the descriptor that listed the folder is closed by now. */
-function linesOf(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8').split('\n')
-  } catch {
-    return []
-  }
 }
 
 const cases: ContractCase[] = [
@@ -223,7 +203,7 @@ const cases: ContractCase[] = [
       const storage = await context.open()
       await createPages(storage.db)
 
-      const locksBefore = locksOn(context.path)
+      const locksBefore = ownLocksOn(context.path)
       if (process.platform === 'linux') expect(locksBefore).toHaveLength(1)
 
       await storage.write(async (trx) => {
@@ -235,7 +215,7 @@ const cases: ContractCase[] = [
         const begin = context.peer('pragma busy_timeout = 0', 'begin immediate')
         expect(String(await rejection(begin))).toMatch(/locked/)
       })
-      expect(locksOn(context.path)).toEqual(locksBefore)
+      expect(ownLocksOn(context.path)).toEqual(locksBefore)
       expect(await databaseFiles(context)).toContain('case.db-wal')
     },
   },
