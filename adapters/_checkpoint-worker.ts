@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { checkpointerPragmas } from '../src/checkpointer-pragmas.ts'
+import { checkpointerPragmas } from '../src/checkpoint/pragmas.ts'
+import { toCheckpointResult } from '../src/checkpoint/wal-gauge.ts'
 import type { CheckpointResult, CheckpointWorker } from '../src/connector.ts'
-import { toCheckpointResult } from '../src/wal-gauge.ts'
 import type { CheckpointDriver } from './_checkpoint-script.ts'
 import { CheckpointThread } from './_checkpoint-thread.ts'
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { Outcome } from '../src/errors/outcome.ts'
 import { remoteError, UnbusyError } from '../src/errors.ts'
-import type { Outcome } from '../src/outcome.ts'
 import { resultCodeNamed } from '../src/result-code.ts'
 
 /**

@@ -6,7 +6,7 @@
  */
 import { constants, realpathSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { DatabaseFile, FileFacts, SidecarFile } from '../src/doctor/file-facts.ts'
+import type { DatabaseFile, FileFacts, SidecarFile } from '../src/connector/file-facts.ts'
 import { isAllowed, statOf } from './_file-access.ts'
 import { holdersOf } from './_file-holders.ts'
 import { partVersions } from './_part-versions.ts'

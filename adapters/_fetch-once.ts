@@ -10,7 +10,6 @@
  *
  * @module
  */
-
 import { readableAnswer } from './_error-answer.ts'
 
 /** What the client calls with the request that it made. */

@@ -6,7 +6,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { FileActivity, FileHolder, FileHolders } from '../src/doctor/file-facts.ts'
+import type { FileActivity, FileHolder, FileHolders } from '../src/connector/file-facts.ts'
 import { type FileIdentity, type FileLock, locksOf, locksOfDescriptor, locksOfSystem } from './_file-locks.ts'
 
 interface Finding {

@@ -6,7 +6,7 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
-import type { FileActivity } from '../src/doctor/file-facts.ts'
+import type { FileActivity } from '../src/connector/file-facts.ts'
 
 /** A file, whatever its names: its device and inode. */
 export interface FileIdentity {

@@ -6,7 +6,7 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { PartVersion } from '../src/doctor/file-facts.ts'
+import type { PartVersion } from '../src/connector/file-facts.ts'
 
 /** What each driver consists of, from the outside in: a package after the one that depends on it. */
 const packagesOf: Readonly<Record<string, readonly string[]>> = {

@@ -4,8 +4,8 @@
  *
  * @module
  */
+import type { Outcome } from '../src/errors/outcome.ts'
 import { UnbusyError, UnsupportedError } from '../src/errors.ts'
-import type { Outcome } from '../src/outcome.ts'
 import { resultCodeOf } from '../src/result-code.ts'
 import { missingPermission } from './_deno-permission.ts'
 

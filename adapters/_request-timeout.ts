@@ -4,8 +4,7 @@
  *
  * @module
  */
-
-import { badNumber } from '../src/number-checks.ts'
+import { badNumber } from '../src/options/number-checks.ts'
 
 /** @throws {RangeError} If it is no time to wait: timers hold 31 bits. */
 export function checkRequestTimeout(requestTimeoutMs: number): void {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { parseDatabaseUrl } from '../src/database-url.ts'
 import { ConfigError } from '../src/errors.ts'
+import { parseDatabaseUrl } from '../src/options/database-url.ts'
 
 /** Where a server is. */
 export interface ServerLocation {

@@ -5,9 +5,9 @@
  */
 import type { DialectName } from '../src/config.ts'
 import type { Connector } from '../src/connector.ts'
-import { parseDatabaseUrl } from '../src/database-url.ts'
 import { ConfigError } from '../src/errors.ts'
 import { openStorage as openWithConnector, type Storage, type StorageOptions } from '../src/index.ts'
+import { parseDatabaseUrl } from '../src/options/database-url.ts'
 import type { D1Options } from './d1.ts'
 
 /** What decides which connector is used. */

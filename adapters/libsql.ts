@@ -4,8 +4,8 @@
  * @module
  */
 import type { Connection, Connector } from '../src/connector.ts'
-import { parseDatabaseUrl } from '../src/database-url.ts'
 import { ConfigError } from '../src/errors.ts'
+import { parseDatabaseUrl } from '../src/options/database-url.ts'
 import { resultCodeOf } from '../src/result-code.ts'
 import { context } from './_context.ts'
 import { databaseFile } from './_database-file.ts'

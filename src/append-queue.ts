@@ -4,21 +4,21 @@
  *
  * @module
  */
-import type { AppendOptions, AppendStats, InsertRows, Overflow } from './append-options.ts'
-import { BufferLife } from './buffer-life.ts'
-import type { FlushOptions } from './flush-loop.ts'
-import { checkSignal } from './lock-wait.ts'
-import { checkWord } from './option-checks.ts'
-import { type PendingRow, PendingRows } from './pending-rows.ts'
-import { readPushed } from './pushed-row.ts'
-import { type PushOptions, RoomLine } from './room-line.ts'
+import type { AppendOptions, AppendStats, InsertRows, Overflow } from './buffers/append-options.ts'
+import type { FlushOptions } from './buffers/flush-loop.ts'
+import { BufferLife } from './buffers/life.ts'
+import { type PendingRow, PendingRows } from './buffers/pending-rows.ts'
+import { readPushed } from './buffers/pushed-row.ts'
+import { type PushOptions, RoomLine } from './buffers/room-line.ts'
 import {
   type BufferHost,
   checkCount,
   type DropReason,
   type PushResult,
   type WriteBehind,
-} from './write-behind.ts'
+} from './buffers/write-behind.ts'
+import { checkSignal } from './lock-wait.ts'
+import { checkWord } from './options/option-checks.ts'
 
 /** Takes rows in until they are written. `Result` is what `push()` answers: with the policy `wait` it is a promise. */
 export class AppendQueue<Row extends object, Result = PushResult> implements WriteBehind, AsyncDisposable {

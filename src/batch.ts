@@ -4,13 +4,13 @@
  * @module
  */
 import type { Compilable, CompiledQuery, KyselyPlugin, QueryResult } from 'kysely'
+import { type RoutedStatement, toQueryResult, toStatement } from './connection/statement.ts'
 import { InvalidStatementError, withCallerStack } from './errors.ts'
+import { throughPlugins } from './kysely/result-plugins.ts'
+import type { WriteOptions } from './options/pool-options.ts'
+import { assertStandsAlone } from './pool/router.ts'
+import { writeStatements } from './pool/write-statements.ts'
 import type { ConnectionPool } from './pool.ts'
-import type { WriteOptions } from './pool-options.ts'
-import { throughPlugins } from './result-plugins.ts'
-import { assertStandsAlone } from './router.ts'
-import { type RoutedStatement, toQueryResult, toStatement } from './statement.ts'
-import { writeStatements } from './write-statements.ts'
 
 /** A query of a batch: a builder that was not executed, or what one was compiled to. */
 export type BatchQuery = Compilable<unknown> | CompiledQuery<unknown>

@@ -4,14 +4,13 @@
  *
  * @module
  */
-
-import type { BulkRow } from './bulk-cells.ts'
-import { type BulkOrder, positionsOf, slicesOf } from './bulk-order.ts'
-import { type BulkLimits, queriesOf, type TextOf } from './bulk-queries.ts'
-import type { BulkRows } from './bulk-rows.ts'
+import type { BulkRow } from './bulk/cells.ts'
+import { type BulkOrder, positionsOf, slicesOf } from './bulk/order.ts'
+import { type BulkLimits, queriesOf, type TextOf } from './bulk/queries.ts'
+import type { BulkRows } from './bulk/rows.ts'
+import type { QueryText } from './connection/statement.ts'
 import { BulkWriteError, ConstraintError, withCallerStack } from './errors.ts'
-import type { PartOfCall, WriteOptions } from './pool-options.ts'
-import type { QueryText } from './statement.ts'
+import type { PartOfCall, WriteOptions } from './options/pool-options.ts'
 
 /** Rows a slice: 3 to 5 ms of work. */
 export const sliceRows = 1_000

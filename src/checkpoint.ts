@@ -4,21 +4,21 @@
  *
  * @module
  */
-import { type Autocheckpoint, CheckpointGate } from './checkpoint-gate.ts'
-import { IdleWatch } from './checkpoint-idle.ts'
-import { walLimits } from './checkpoint-limits.ts'
-import { CheckpointPhases } from './checkpoint-phases.ts'
-import { CheckpointRunner } from './checkpoint-runner.ts'
-import { CheckpointSchedule } from './checkpoint-schedule.ts'
-import type { Clock } from './clock.ts'
+import { type Autocheckpoint, CheckpointGate } from './checkpoint/gate.ts'
+import { IdleWatch } from './checkpoint/idle.ts'
+import { walLimits } from './checkpoint/limits.ts'
+import { CheckpointPhases } from './checkpoint/phases.ts'
+import { CheckpointRunner } from './checkpoint/runner.ts'
+import { CheckpointSchedule } from './checkpoint/schedule.ts'
+import { WalGauge } from './checkpoint/wal-gauge.ts'
+import { WalPinWatch } from './checkpoint/wal-pin-watch.ts'
+import { reportPin, type WalReportHost, type WalStats, walStats } from './checkpoint/wal-report.ts'
 import type { PatientConnection } from './connection.ts'
 import type { CheckpointResult, Connector } from './connector.ts'
 import type { StorageEvent } from './events.ts'
-import type { CheckpointPolicy } from './pool-options.ts'
-import { WalGauge } from './wal-gauge.ts'
-import { WalPinWatch } from './wal-pin-watch.ts'
-import { reportPin, type WalReportHost, type WalStats, walStats } from './wal-report.ts'
-import { within } from './within.ts'
+import type { CheckpointPolicy } from './options/pool-options.ts'
+import type { Clock } from './time/clock.ts'
+import { within } from './time/within.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 const closeLimitMs = 5_000

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { BufferLife } from './buffer-life.ts'
-import type { CoalesceOptions, CoalesceStats } from './coalesce-options.ts'
+import type { CoalesceOptions, CoalesceStats } from './buffers/coalesce-options.ts'
+import type { FlushOptions } from './buffers/flush-loop.ts'
+import { type LatestEntry, LatestValues } from './buffers/latest-values.ts'
+import { BufferLife } from './buffers/life.ts'
+import { type BufferHost, checkCount, type PushResult, type WriteBehind } from './buffers/write-behind.ts'
 import { ConfigError } from './errors.ts'
-import type { FlushOptions } from './flush-loop.ts'
-import { type LatestEntry, LatestValues } from './latest-values.ts'
-import { checkWord } from './option-checks.ts'
-import { type BufferHost, checkCount, type PushResult, type WriteBehind } from './write-behind.ts'
+import { checkWord } from './options/option-checks.ts'
 
 /** Holds the latest value of each key until it is written. */
 export class CoalescingBuffer<Key, Value> implements WriteBehind, AsyncDisposable {

@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { parseDatabaseUrl } from './database-url.ts'
+import { journalModes, synchronousLevels } from './connection/pragma-rules.ts'
 import { ConfigError } from './errors.ts'
-import { journalModes, synchronousLevels } from './pragma-rules.ts'
+import { parseDatabaseUrl } from './options/database-url.ts'
 
-export { type DatabaseLocation, parseDatabaseUrl } from './database-url.ts'
+export { type DatabaseLocation, parseDatabaseUrl } from './options/database-url.ts'
 
 /** Which driver to use. Each is the name of a package entry, `unbusy/<name>`. */
 export type DialectName = 'better-sqlite3' | 'node-sqlite' | 'bun-sqlite' | 'libsql' | 'libsql-web' | 'd1'

@@ -5,11 +5,11 @@
  *
  * @module
  */
+import { DirectConnection } from './connection/direct-connection.ts'
+import { DriverErrors } from './connection/driver-errors.ts'
+import { type ConnectionOptions, PhysicalConnection } from './connection/physical-connection.ts'
 import type { BeginMode, Connector, Role, Statement, StatementResult } from './connector.ts'
-import { DirectConnection } from './direct-connection.ts'
-import { DriverErrors } from './driver-errors.ts'
 import { type LockWait, restartLockWait, waitForLock } from './lock-wait.ts'
-import { type ConnectionOptions, PhysicalConnection } from './physical-connection.ts'
 import type { Row } from './values.ts'
 
 /** One connection of a storage, to its last day: the physical one may be replaced. */

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { DatabaseFile } from './doctor/file-facts.ts'
-import type { Outcome } from './outcome.ts'
+import type { DatabaseFile } from './connector/file-facts.ts'
+import type { Outcome } from './errors/outcome.ts'
 import type { StatementKind } from './statement-kind.ts'
 import type { BoundValue, IntegerReading, Row } from './values.ts'
 

@@ -6,12 +6,12 @@
 import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely'
 import { UnbusyAdapter } from './adapter.ts'
 import { UnbusyDriver } from './driver.ts'
-import { UnbusyIntrospector } from './introspector.ts'
-import { checkOptions } from './option-checks.ts'
+import { UnbusyIntrospector } from './kysely/introspector.ts'
+import { UnbusyQueryCompiler } from './kysely/query-compiler.ts'
+import { checkOptions } from './options/option-checks.ts'
+import type { PoolOptions } from './options/pool-options.ts'
+import { openPool } from './pool/opening.ts'
 import type { ConnectionPool } from './pool.ts'
-import { openPool } from './pool-opening.ts'
-import type { PoolOptions } from './pool-options.ts'
-import { UnbusyQueryCompiler } from './query-compiler.ts'
 
 /**
  * A Kysely dialect with the contract of this library. The database is opened at the first query.

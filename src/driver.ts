@@ -6,10 +6,10 @@
 import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely'
 import { OnDemand } from './on-demand.ts'
 import type { ConnectionPool } from './pool.ts'
-import type { Session } from './session.ts'
+import type { Session } from './transactions/session.ts'
 
 /** Single queries of `storage.db` do without. */
-const sessions = new OnDemand(() => import('./session.ts'))
+const sessions = new OnDemand(() => import('./transactions/session.ts'))
 
 /** The driver of one pool, which it opens on first use and closes in `destroy()`. */
 export class UnbusyDriver implements Driver {

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { UnbusyError } from './unbusy-error.ts'
+import { UnbusyError } from './errors/unbusy-error.ts'
 
-export { type BulkFailure, BulkWriteError } from './bulk-error.ts'
-export { withCallerStack, withoutStack } from './error-stack.ts'
-export { OutcomeUnknownError, RemoteError, remoteError } from './remote-errors.ts'
+export { type BulkFailure, BulkWriteError } from './errors/bulk-error.ts'
+export { withCallerStack, withoutStack } from './errors/error-stack.ts'
+export { OutcomeUnknownError, RemoteError, remoteError } from './errors/remote-errors.ts'
 export {
   ConstraintError,
   CorruptDatabaseError,
@@ -17,8 +17,8 @@ export {
   ReadonlyDatabaseError,
   SqliteError,
   translateError,
-} from './sqlite-errors.ts'
-export { UnbusyError } from './unbusy-error.ts'
+} from './errors/sqlite-errors.ts'
+export { UnbusyError } from './errors/unbusy-error.ts'
 
 /** An option, a URL or an environment variable that cannot be used. Thrown before anything is opened. */
 export class ConfigError extends UnbusyError {

@@ -6,14 +6,27 @@
  * @module
  */
 
-export type { AppendOptions, AppendStats, Overflow } from './append-options.ts'
 export { AppendQueue } from './append-queue.ts'
 export type { BatchQuery, BatchResults } from './batch.ts'
+export type { AppendOptions, AppendStats, Overflow } from './buffers/append-options.ts'
+export type { CoalesceOptions, CoalesceStats, FlushContext } from './buffers/coalesce-options.ts'
+export type { FlushOptions } from './buffers/flush-loop.ts'
+export type { PushOptions } from './buffers/room-line.ts'
+export type { BufferReports, Drop, DropReason, PushResult } from './buffers/write-behind.ts'
+export type {
+  ConditionOptions,
+  InsertManyOptions,
+  KeyValue,
+  RepositoryKey,
+  UpdateManyOptions,
+  UpdateRow,
+  UpsertManyOptions,
+  UpsertRow,
+} from './bulk/repository-types.ts'
+export type { MergeRule } from './bulk/sql.ts'
 export type { BulkOptions, BulkResult } from './bulk.ts'
-export type { MergeRule } from './bulk-sql.ts'
-export type { CheckpointReport } from './checkpoint-runner.ts'
-export { type Clock, type ScheduleOptions, systemClock } from './clock.ts'
-export type { CoalesceOptions, CoalesceStats, FlushContext } from './coalesce-options.ts'
+export type { CheckpointReport } from './checkpoint/runner.ts'
+export type { WalStats } from './checkpoint/wal-report.ts'
 export { CoalescingBuffer } from './coalescing-buffer.ts'
 export {
   type DatabaseLocation,
@@ -22,12 +35,14 @@ export {
   parseDatabaseUrl,
   storageOptionsFromEnv,
 } from './config.ts'
-export type { OnConnection, OpenedConnection } from './connection-init.ts'
+export type { OnConnection, OpenedConnection } from './connection/connection-init.ts'
+export type { Pragmas } from './connection/pragma-rules.ts'
+export type * from './connector/file-facts.ts'
 export type * from './connector.ts'
 export { UnbusyDialect } from './dialect.ts'
 export type { DoctorOptions } from './doctor/examination.ts'
-export type * from './doctor/file-facts.ts'
 export type { DoctorCheck, DoctorReport, DoctorSeverity } from './doctor/report.ts'
+export type { Outcome } from './errors/outcome.ts'
 export {
   type BulkFailure,
   BulkWriteError,
@@ -65,33 +80,18 @@ export type {
   WalPin,
   WalPinnedEvent,
 } from './events.ts'
-export type { FlushOptions } from './flush-loop.ts'
 export type { Lane } from './lanes.ts'
-export type { Outcome } from './outcome.ts'
-export type { CheckpointPolicy, PoolOptions, WaitOptions, WriteOptions } from './pool-options.ts'
-export type { Pragmas } from './pragma-rules.ts'
-export type { PreparedQuery } from './prepared-query.ts'
+export type { CheckpointPolicy, PoolOptions, WaitOptions, WriteOptions } from './options/pool-options.ts'
+export { type RetryOptions, retryWhileBusy } from './options/retry.ts'
+export type { CloseReport } from './pool/shutdown.ts'
 export { Repository } from './repository.ts'
-export type {
-  ConditionOptions,
-  InsertManyOptions,
-  KeyValue,
-  RepositoryKey,
-  UpdateManyOptions,
-  UpdateRow,
-  UpsertManyOptions,
-  UpsertRow,
-} from './repository-types.ts'
 export { resultCodeName, resultCodeOf } from './result-code.ts'
-export { type RetryOptions, retryWhileBusy } from './retry.ts'
-export type { PushOptions } from './room-line.ts'
-export { shareStorage } from './share.ts'
-export type { CloseReport } from './shutdown.ts'
+export type { StorageOptions } from './storage/kysely.ts'
+export { openStorage } from './storage/opening.ts'
+export type { PreparedQuery } from './storage/prepared-query.ts'
+export { shareStorage } from './storage/share.ts'
+export type { StorageStats } from './storage/stats.ts'
 export { Storage } from './storage.ts'
-export type { StorageOptions } from './storage-kysely.ts'
-export { openStorage } from './storage-opening.ts'
-export type { StorageStats } from './storage-stats.ts'
-export type { UnfinishedWrites } from './unfinished-writes.ts'
+export { type Clock, type ScheduleOptions, systemClock } from './time/clock.ts'
 export type { BoundValue, IntegerBinding, IntegerReading, Row, SqlValue } from './values.ts'
-export type { WalStats } from './wal-report.ts'
-export type { BufferReports, Drop, DropReason, PushResult } from './write-behind.ts'
+export type { UnfinishedWrites } from './write-queue/unfinished-writes.ts'

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { type Clock, sleep } from './clock.ts'
 import { ConfigError, LockTimeoutError, RemoteError, translateError } from './errors.ts'
 import type { Lane } from './lanes.ts'
-import { nextDelayMs } from './lock-delay.ts'
 import { resultCodeOf } from './result-code.ts'
+import { type Clock, sleep } from './time/clock.ts'
+import { nextDelayMs } from './time/lock-delay.ts'
 
 /** One wait: it starts with the caller's call, so time in the queue counts. */
 export interface LockWait {

@@ -5,9 +5,9 @@
  * @module
  */
 import { CompiledQuery, type Kysely, type QueryResult } from 'kysely'
-import { systemClock } from './clock.ts'
 import { LockTimeoutError, UnbusyError } from './errors.ts'
-import type { Session } from './session.ts'
+import { systemClock } from './time/clock.ts'
+import type { Session } from './transactions/session.ts'
 
 /** The table of the lock; introspection hides it. */
 export const migrationLockTable = 'unbusy_migration_lock'

@@ -4,23 +4,28 @@
  *
  * @module
  */
-import type { TryBatch } from './batch-group.ts'
+import { WriteBehinds } from './buffers/write-behind.ts'
 import type { Checkpoints } from './checkpoint.ts'
-import { type Clock, systemClock } from './clock.ts'
+import type { ConnectionOptions } from './connection/physical-connection.ts'
 import { PatientConnection } from './connection.ts'
 import type { Connector } from './connector.ts'
-import type { FileDatabase } from './file-database.ts'
-import { Intake } from './intake.ts'
 import type { Lane } from './lanes.ts'
 import { type LockWait, startLockWait } from './lock-wait.ts'
-import { checkLane } from './option-checks.ts'
-import type { ConnectionOptions } from './physical-connection.ts'
-import { lockTimeoutsOf, type PartOfCall, type PoolOptions, type WaitOptions } from './pool-options.ts'
+import { checkLane } from './options/option-checks.ts'
+import {
+  lockTimeoutsOf,
+  type PartOfCall,
+  type PoolOptions,
+  type WaitOptions,
+} from './options/pool-options.ts'
+import { checkLockTimeout } from './options/retry.ts'
+import type { FileDatabase } from './pool/file-database.ts'
+import { Intake } from './pool/intake.ts'
+import { type CloseReport, Shutdown } from './pool/shutdown.ts'
 import { Readers } from './readers.ts'
-import { checkLockTimeout } from './retry.ts'
-import { type CloseReport, Shutdown } from './shutdown.ts'
+import { type Clock, systemClock } from './time/clock.ts'
 import type { IntegerBinding } from './values.ts'
-import { WriteBehinds } from './write-behind.ts'
+import type { TryBatch } from './write-queue/batch-group.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** One writer, its queue, and the readers. */

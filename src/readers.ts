@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { Clock } from './clock.ts'
 import type { PatientConnection } from './connection.ts'
 import type { UnbusyError } from './errors.ts'
 import type { LockWait } from './lock-wait.ts'
-import { ReaderLine } from './reader-line.ts'
+import { ReaderLine } from './readers/reader-line.ts'
+import type { Clock } from './time/clock.ts'
 
 /** What the readers need of their surroundings. */
 export interface ReadersHost {

@@ -4,13 +4,6 @@
  * @module
  */
 import { expressionBuilder, type Insertable, type Kysely, type Transaction } from 'kysely'
-import type { BulkOptions, BulkResult } from './bulk.ts'
-import type { BulkTable, BulkVerb, Condition, MergeRule } from './bulk-sql.ts'
-import type { BulkWriter } from './bulk-writer.ts'
-import { ConfigError } from './errors.ts'
-import { OnDemand } from './on-demand.ts'
-import { checkWord } from './option-checks.ts'
-import type { ConnectionPool } from './pool.ts'
 import type {
   ConditionOptions,
   InsertManyOptions,
@@ -21,9 +14,16 @@ import type {
   UpdateRow,
   UpsertManyOptions,
   UpsertRow,
-} from './repository-types.ts'
+} from './bulk/repository-types.ts'
+import type { BulkTable, BulkVerb, Condition, MergeRule } from './bulk/sql.ts'
+import type { BulkWriter } from './bulk/writer.ts'
+import type { BulkOptions, BulkResult } from './bulk.ts'
+import { ConfigError } from './errors.ts'
+import { OnDemand } from './on-demand.ts'
+import { checkWord } from './options/option-checks.ts'
+import type { ConnectionPool } from './pool.ts'
 
-const bulk = new OnDemand(() => import('./bulk-writer.ts'))
+const bulk = new OnDemand(() => import('./bulk/writer.ts'))
 
 /** Bulk verbs on one table. Get one with `storage.repository()`, once, and keep it: it keeps its compiled statements. */
 export class Repository<DB, Table extends TableName<DB>, const Key extends RepositoryKey<DB, Table>> {

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { controlOf, type PragmaUse, pragmaOf, type TransactionControl } from './statement-head.ts'
-import { type StatementScan, scanStatement } from './statement-scan.ts'
+import { controlOf, type PragmaUse, pragmaOf, type TransactionControl } from './sql/statement-head.ts'
+import { type StatementScan, scanStatement } from './sql/statement-scan.ts'
 
 /**
  * Where a statement goes: `read` to a reader; `write` to the queue; `alone` to the writer, outside every

@@ -4,30 +4,30 @@
  * @module
  */
 import type { Compilable, Dialect, Insertable, Kysely, KyselyPlugin, Transaction } from 'kysely'
-import type { AppendTo, Overflow } from './append-options.ts'
 import { AppendQueue } from './append-queue.ts'
 import { type BatchQuery, type BatchResults, runBatch } from './batch.ts'
-import { bufferHost } from './buffer-host.ts'
-import type { CoalesceOptions } from './coalesce-options.ts'
+import type { AppendTo, Overflow } from './buffers/append-options.ts'
+import type { CoalesceOptions } from './buffers/coalesce-options.ts'
+import type { FlushOptions } from './buffers/flush-loop.ts'
+import type { PushResult } from './buffers/write-behind.ts'
+import type { RepositoryKey, TableName } from './bulk/repository-types.ts'
 import { CoalescingBuffer } from './coalescing-buffer.ts'
 import { OpenDialect } from './dialect.ts'
 import type { DoctorOptions } from './doctor/examination.ts'
 import type { DoctorReport } from './doctor/report.ts'
-import type { FlushOptions } from './flush-loop.ts'
 import { OnDemand } from './on-demand.ts'
+import type { WaitOptions, WriteOptions } from './options/pool-options.ts'
+import { checkLockTimeout } from './options/retry.ts'
+import type { CloseReport } from './pool/shutdown.ts'
 import type { ConnectionPool } from './pool.ts'
-import type { WaitOptions, WriteOptions } from './pool-options.ts'
-import { type PreparedQuery, prepareQuery } from './prepared-query.ts'
 import { Repository, tableOf } from './repository.ts'
-import type { RepositoryKey, TableName } from './repository-types.ts'
-import { checkLockTimeout } from './retry.ts'
-import { rowInserter } from './row-inserter.ts'
-import type { CloseReport } from './shutdown.ts'
-import { type KyselyOptions, kyselyFactory } from './storage-kysely.ts'
-import { type StorageStats, statsOf } from './storage-stats.ts'
-import type { PushResult } from './write-behind.ts'
+import { bufferHost } from './storage/buffer-host.ts'
+import { type KyselyOptions, kyselyFactory } from './storage/kysely.ts'
+import { type PreparedQuery, prepareQuery } from './storage/prepared-query.ts'
+import { rowInserter } from './storage/row-inserter.ts'
+import { type StorageStats, statsOf } from './storage/stats.ts'
 
-const copying = new OnDemand(() => import('./backup.ts'))
+const copying = new OnDemand(() => import('./storage/backup.ts'))
 
 /** An open database. Close it, or declare it with `await using`. */
 export class Storage<DB> implements AsyncDisposable {
@@ -227,7 +227,7 @@ export class Storage<DB> implements AsyncDisposable {
     this.#pool.intake.assertTakesIn()
     if (options.lockTimeoutMs !== undefined) checkLockTimeout(options.lockTimeoutMs)
     // Loaded when it is asked for: a fifth of the core's size, of which an isolate on the edge has no use.
-    const { examineStorage } = await import('./doctor/doctor.ts')
+    const { examineStorage } = await import('./storage/doctor.ts')
     return examineStorage(this.#pool, options)
   }
 

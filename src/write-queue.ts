@@ -4,21 +4,21 @@
  *
  * @module
  */
-import type { TryBatch } from './batch-group.ts'
-import type { Clock } from './clock.ts'
+import { ConnectionLease } from './connection/connection-lease.ts'
+import type { RoutedStatement } from './connection/statement.ts'
 import type { PatientConnection } from './connection.ts'
-import { ConnectionLease } from './connection-lease.ts'
 import type { AsyncContext, StatementResult } from './connector.ts'
 import type { UnbusyError } from './errors.ts'
 import type { Lane } from './lanes.ts'
 import type { LockWait } from './lock-wait.ts'
-import { waitForAll, whoHolds } from './queue-wait.ts'
-import type { RoutedStatement } from './statement.ts'
-import { abandonWrites, type UnfinishedWrites } from './unfinished-writes.ts'
-import { WaitingUnits } from './waiting-units.ts'
-import { WriteIntake } from './write-intake.ts'
-import { type ExclusiveWork, WriteUnit } from './write-unit.ts'
-import { WriterPump } from './writer-pump.ts'
+import type { Clock } from './time/clock.ts'
+import type { TryBatch } from './write-queue/batch-group.ts'
+import { waitForAll, whoHolds } from './write-queue/queue-wait.ts'
+import { abandonWrites, type UnfinishedWrites } from './write-queue/unfinished-writes.ts'
+import { WaitingUnits } from './write-queue/waiting-units.ts'
+import { WriteIntake } from './write-queue/write-intake.ts'
+import { type ExclusiveWork, WriteUnit } from './write-queue/write-unit.ts'
+import { WriterPump } from './write-queue/writer-pump.ts'
 
 /** What the queue needs of its surroundings. */
 export interface WriteQueueHost {

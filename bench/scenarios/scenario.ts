@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { RunOutcome } from './figures.ts'
 import type { Bursts, ForeignWriter } from './foreign-writer.ts'
 import type { Stored } from './stored.ts'

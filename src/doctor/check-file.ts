@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FileFacts, FileHolder, SidecarFile } from './file-facts.ts'
+import type { FileFacts, FileHolder, SidecarFile } from '../connector/file-facts.ts'
 import { formatBytes, listHolders } from './format.ts'
 import type { DoctorCheck } from './report.ts'
 

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { hasNoopCheckpoint, hasWalResetBug } from '../engine-version.ts'
+import { checkpointStatement, toCheckpointResult } from '../checkpoint/wal-gauge.ts'
+import { hasNoopCheckpoint, hasWalResetBug } from '../connection/engine-version.ts'
+import type { FileHolder } from '../connector/file-facts.ts'
 import type { Row } from '../values.ts'
-import { checkpointStatement, toCheckpointResult } from '../wal-gauge.ts'
 import type { Examination } from './examination.ts'
-import type { FileHolder } from './file-facts.ts'
 import { formatBytes, listHolders } from './format.ts'
 import type { DoctorCheck } from './report.ts'
 

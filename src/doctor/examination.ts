@@ -3,9 +3,9 @@
  *
  * @module
  */
+import type { FileFacts, FileHolder } from '../connector/file-facts.ts'
 import type { Connector } from '../connector.ts'
 import type { Row } from '../values.ts'
-import type { FileFacts, FileHolder } from './file-facts.ts'
 
 /** Options of `storage.doctor()`. */
 export interface DoctorOptions {

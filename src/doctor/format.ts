@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FileHolder } from './file-facts.ts'
+import type { FileHolder } from '../connector/file-facts.ts'
 
 /** `12 (node, writing), 13 (python3)`. */
 export function listHolders(holders: readonly FileHolder[]): string {

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { hasWalResetBug } from '../connection/engine-version.ts'
+import type { PartVersion } from '../connector/file-facts.ts'
 import type { Connector } from '../connector.ts'
-import { hasWalResetBug } from '../engine-version.ts'
-import type { PartVersion } from './file-facts.ts'
 import type { DoctorCheck, DoctorSeverity } from './report.ts'
 
 /** A bug of some versions of a part. */

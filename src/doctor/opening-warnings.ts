@@ -4,7 +4,7 @@
  * @module
  */
 import type { Connector } from '../connector.ts'
-import { type Warn, warnOnce } from '../warning.ts'
+import { type Warn, warnOnce } from '../events/warning.ts'
 import { checkFileSystem } from './file-systems.ts'
 import { checkDriverVersions } from './known-bugs.ts'
 

@@ -5,8 +5,8 @@
  */
 import { constants, statSync } from 'node:fs'
 import { isAllowed } from '../../adapters/_file-access.ts'
-import { parseDatabaseUrl } from '../database-url.ts'
 import { UnbusyError } from '../errors.ts'
+import { parseDatabaseUrl } from '../options/database-url.ts'
 
 /** The doctor cannot look at what it was given; nothing was opened. */
 export class DoctorUsageError extends UnbusyError {

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { FileFacts } from '../connector/file-facts.ts'
 import { failedCheck } from '../doctor/failed-check.ts'
-import type { FileFacts } from '../doctor/file-facts.ts'
 import type { DoctorCheck } from '../doctor/report.ts'
 import { hasResultCode, isCannotOpen, isNotADatabase, isReadonly } from '../result-code.ts'
 

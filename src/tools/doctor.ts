@@ -7,18 +7,18 @@
  * @module
  */
 import { connectorFor } from '../../adapters/auto.ts'
-import { systemClock } from '../clock.ts'
 import type { DialectName } from '../config.ts'
+import type { ConnectionOptions } from '../connection/physical-connection.ts'
 import { PatientConnection } from '../connection.ts'
+import type { FileFacts } from '../connector/file-facts.ts'
 import type { Connector } from '../connector.ts'
 import { checkDatabase } from '../doctor/check-database.ts'
 import { otherHolders } from '../doctor/check-file.ts'
-import { checkSurroundings } from '../doctor/doctor.ts'
 import type { Examination } from '../doctor/examination.ts'
-import type { FileFacts } from '../doctor/file-facts.ts'
 import { type DoctorCheck, type DoctorReport, reportOf } from '../doctor/report.ts'
 import { type LockWait, startLockWait } from '../lock-wait.ts'
-import type { ConnectionOptions } from '../physical-connection.ts'
+import { checkSurroundings } from '../storage/doctor.ts'
+import { systemClock } from '../time/clock.ts'
 import { assertIsFile, DoctorUsageError, withUsageErrors } from './doctor-file.ts'
 import { couldLeaveFiles, leftAlone, openingCheck, openingOptions, takenOver } from './doctor-opening.ts'
 

@@ -6,8 +6,8 @@
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { Clock } from '../clock.ts'
 import type { BeginMode } from '../connector.ts'
+import type { Clock } from '../time/clock.ts'
 
 /** A write lock that another process holds. */
 export interface HeldLock extends AsyncDisposable {

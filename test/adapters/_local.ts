@@ -12,8 +12,8 @@ import { onTestFinished } from 'vitest'
 import { betterSqlite3 } from '../../adapters/better-sqlite3.ts'
 import { bunSqlite } from '../../adapters/bun-sqlite.ts'
 import { nodeSqlite } from '../../adapters/node-sqlite.ts'
+import { toStatement } from '../../src/connection/statement.ts'
 import type { Connection, ConnectionSettings, Connector } from '../../src/connector.ts'
-import { toStatement } from '../../src/statement.ts'
 import type { Row } from '../../src/values.ts'
 
 export const runtime: 'bun' | 'deno' | 'node' =

@@ -1,7 +1,7 @@
 /** Streams: exact, freed when they end early, and absent where the driver's would hide an error. */
 import { describe, expect, test } from 'vitest'
+import { toStatement } from '../../src/connection/statement.ts'
 import type { Connection } from '../../src/connector.ts'
-import { toStatement } from '../../src/statement.ts'
 import type { Row } from '../../src/values.ts'
 import { adapters, connect, connectToNewFile, rowsOf, runtime } from './_local.ts'
 

@@ -1,6 +1,6 @@
 /** A kept statement, and one prepared anew, answer the columns that the table has now, whoever changed it. */
 import { describe, expect, test } from 'vitest'
-import { toStatement } from '../../src/statement.ts'
+import { toStatement } from '../../src/connection/statement.ts'
 import { adapters, connect, connectToNewFile, rowsOf, runElsewhere } from './_local.ts'
 
 describe.each(adapters)('schema changes on $name', ({ create }) => {

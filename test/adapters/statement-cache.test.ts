@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { SyncConnection } from '../../adapters/_sync-connection.ts'
 import type { SyncStatement } from '../../adapters/_sync-database.ts'
-import { toStatement } from '../../src/statement.ts'
+import { toStatement } from '../../src/connection/statement.ts'
 import { adapters, connect, connectToNewFile, rowsOf } from './_local.ts'
 
 describe.each(adapters)('statement cache on $name', ({ create }) => {

@@ -1,6 +1,6 @@
 /** What a statement stores and answers is the same on every synchronous driver (contract C8). */
 import { describe, expect, test } from 'vitest'
-import { toStatement } from '../../src/statement.ts'
+import { toStatement } from '../../src/connection/statement.ts'
 import { adapters, connect, connectToNewFile, rowsOf, runtime } from './_local.ts'
 
 const beyond = 2n ** 53n + 1n

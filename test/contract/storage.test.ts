@@ -203,7 +203,7 @@ describeContract('storage', [
     async run({ open, path }) {
       const first = await shareStorage(path, () => open())
       const reloaded: { shareStorage: typeof shareStorage } = await import(
-        /* @vite-ignore */ `../../src/share.ts?${'reloaded'}`
+        /* @vite-ignore */ `../../src/storage/share.ts?${'reloaded'}`
       )
 
       expect(reloaded.shareStorage).not.toBe(shareStorage)

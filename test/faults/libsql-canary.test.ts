@@ -2,7 +2,6 @@
  * The faults that the libSQL adapter works around, shown without it. A test here fails when its fault is gone: then the
  * workaround can go too.
  */
-
 import { holdLock } from 'unbusy/testing'
 import { expect, test } from 'vitest'
 import { startChild } from '../adapters/_libsql.ts'

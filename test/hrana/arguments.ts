@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { SqlLexer, token } from '../../src/sql-lexer.ts'
-import type { StatementScan } from '../../src/statement-scan.ts'
+import { SqlLexer, token } from '../../src/sql/lexer.ts'
+import type { StatementScan } from '../../src/sql/statement-scan.ts'
 import { HranaError, type WireStatement } from './protocol.ts'
 import { fromWire, type NativeValue } from './values.ts'
 

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { SqlLexer, token } from '../../src/sql-lexer.ts'
-import { createHeadOf, pragmaOf } from '../../src/statement-head.ts'
-import { type StatementScan, scanStatement } from '../../src/statement-scan.ts'
+import { SqlLexer, token } from '../../src/sql/lexer.ts'
+import { createHeadOf, pragmaOf } from '../../src/sql/statement-head.ts'
+import { type StatementScan, scanStatement } from '../../src/sql/statement-scan.ts'
 import { HranaError } from './protocol.ts'
 
 const withArgument: ReadonlySet<string> = new Set(

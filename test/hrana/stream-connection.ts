@@ -3,9 +3,8 @@
  *
  * @module
  */
-
 import Database from 'better-sqlite3'
-import type { StatementScan } from '../../src/statement-scan.ts'
+import type { StatementScan } from '../../src/sql/statement-scan.ts'
 import { HranaError, type StatementResult } from './protocol.ts'
 import { parseError } from './statement-filter.ts'
 import { type NativeValue, sizeOf, toWire } from './values.ts'

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { StatementScan } from '../../src/statement-scan.ts'
+import type { StatementScan } from '../../src/sql/statement-scan.ts'
 import { boundValues, parameterNames } from './arguments.ts'
 import { type BatchResult, checkConditions, requireVersion3, runBatch } from './batch.ts'
 import type { Counts } from './counters.ts'

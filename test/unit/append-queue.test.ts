@@ -6,10 +6,10 @@
 import { ConstraintError, FlushTimeoutError, LockTimeoutError } from 'unbusy'
 import { type TestClock, testClock } from 'unbusy/testing'
 import { describe, expect, test, vi } from 'vitest'
-import type { AppendOptions } from '../../src/append-options.ts'
 import { AppendQueue } from '../../src/append-queue.ts'
-import { Ring } from '../../src/ring.ts'
-import type { Drop, PushResult } from '../../src/write-behind.ts'
+import type { AppendOptions } from '../../src/buffers/append-options.ts'
+import { Ring } from '../../src/buffers/ring.ts'
+import type { Drop, PushResult } from '../../src/buffers/write-behind.ts'
 import { loadFlushCode } from './flush-code.ts'
 
 loadFlushCode()

@@ -8,8 +8,8 @@ import fc from 'fast-check'
 import { ConstraintError, LockTimeoutError } from 'unbusy'
 import type { TestClock } from 'unbusy/testing'
 import { expect } from 'vitest'
-import type { FlushContext } from '../../src/coalesce-options.ts'
-import type { Drop, DropReason } from '../../src/write-behind.ts'
+import type { FlushContext } from '../../src/buffers/coalesce-options.ts'
+import type { Drop, DropReason } from '../../src/buffers/write-behind.ts'
 
 /** A value or a row. */
 export interface Item {

@@ -1,7 +1,7 @@
 /** In which order the rows of a bulk call that is larger than a slice are written. */
 import { describe, expect, it } from 'vitest'
-import type { BulkRow } from '../../src/bulk-cells.ts'
-import { slicesOf } from '../../src/bulk-order.ts'
+import type { BulkRow } from '../../src/bulk/cells.ts'
+import { slicesOf } from '../../src/bulk/order.ts'
 
 const set = { columns: ['value', 'id'], keyIndexes: [1] }
 

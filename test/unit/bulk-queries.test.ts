@@ -4,9 +4,9 @@
  * @module
  */
 import { expect, it } from 'vitest'
-import { ColumnSets } from '../../src/bulk-columns.ts'
-import { queriesOf, type TextOf } from '../../src/bulk-queries.ts'
-import { BulkRows } from '../../src/bulk-rows.ts'
+import { ColumnSets } from '../../src/bulk/columns.ts'
+import { queriesOf, type TextOf } from '../../src/bulk/queries.ts'
+import { BulkRows } from '../../src/bulk/rows.ts'
 
 function newRows(): BulkRows {
   const rules = { table: 't', key: ['id'], required: ['id'] } as const

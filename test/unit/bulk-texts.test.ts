@@ -1,7 +1,7 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
-import type { BulkText, BulkVerb } from '../../src/bulk-sql.ts'
-import { BulkTexts } from '../../src/bulk-texts.ts'
+import type { BulkText, BulkVerb } from '../../src/bulk/sql.ts'
+import { BulkTexts } from '../../src/bulk/texts.ts'
 
 const db = new Kysely<Record<string, unknown>>({
   dialect: {

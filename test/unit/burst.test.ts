@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Burst } from '../../src/burst.ts'
+import { Burst } from '../../src/write-queue/burst.ts'
 
 /** A burst, how often it asked to be told of a turn, and the turn. */
 function start(): { burst: Burst; asked: () => number; turn: () => Promise<void> } {

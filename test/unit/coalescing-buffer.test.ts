@@ -6,9 +6,9 @@
 import { ConstraintError, FlushTimeoutError, LockTimeoutError, SqliteError } from 'unbusy'
 import { type TestClock, testClock } from 'unbusy/testing'
 import { describe, expect, test } from 'vitest'
-import type { CoalesceOptions } from '../../src/coalesce-options.ts'
+import type { CoalesceOptions } from '../../src/buffers/coalesce-options.ts'
+import type { Drop } from '../../src/buffers/write-behind.ts'
 import { CoalescingBuffer } from '../../src/coalescing-buffer.ts'
-import type { Drop } from '../../src/write-behind.ts'
 import { loadFlushCode } from './flush-code.ts'
 
 loadFlushCode()

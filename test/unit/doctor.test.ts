@@ -1,7 +1,7 @@
 /** What the doctor makes of facts that no test can bring about: file systems, versions, systems that do not tell. */
 import { describe, expect, it } from 'vitest'
+import type { FileFacts, FileHolder } from '../../src/connector/file-facts.ts'
 import { checkFile } from '../../src/doctor/check-file.ts'
-import type { FileFacts, FileHolder } from '../../src/doctor/file-facts.ts'
 import { checkFileSystem } from '../../src/doctor/file-systems.ts'
 import { checkDriverVersions, checkSqliteVersion } from '../../src/doctor/known-bugs.ts'
 import { warnAboutSurroundings } from '../../src/doctor/opening-warnings.ts'

@@ -1,6 +1,6 @@
 /** Which SQLite versions have the WAL-reset bug: https://www.sqlite.org/changes.html, 3.51.3 and its backports. */
 import { describe, expect, it } from 'vitest'
-import { hasNoopCheckpoint, hasWalResetBug } from '../../src/engine-version.ts'
+import { hasNoopCheckpoint, hasWalResetBug } from '../../src/connection/engine-version.ts'
 
 const affected = [
   '3.7.0',

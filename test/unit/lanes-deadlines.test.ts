@@ -1,7 +1,7 @@
 import type { LockTimeoutError } from 'unbusy'
 import { testClock } from 'unbusy/testing'
 import { expect, it } from 'vitest'
-import type { Clock } from '../../src/clock.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import { openPool } from './pool.ts'
 
 it('a crowd whose budgets end one by one is not looked at once for each of them', async () => {

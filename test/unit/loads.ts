@@ -7,20 +7,20 @@ import { vi } from 'vitest'
 
 /** What the core loads when it is used, and nothing before. */
 export const parts = [
-  'batch-group',
-  'buffer-flush',
-  'bulk-writer',
+  'buffers/flush',
+  'buffers/poison',
+  'bulk/writer',
   'checkpoint',
-  'event-text',
-  'file-database',
-  'file-guard',
-  'ledger',
+  'connection/file-guard',
+  'connection/pragmas',
+  'kysely/table-introspector',
   'migration-lock',
-  'poison',
-  'pragmas',
-  'session',
-  'table-introspector',
-  'transaction-watchdog',
+  'pool/event-text',
+  'pool/file-database',
+  'pool/ledger',
+  'transactions/session',
+  'transactions/transaction-watchdog',
+  'write-queue/batch-group',
 ] as const
 
 /** A core, and the parts of it that were loaded since this was asked last. */

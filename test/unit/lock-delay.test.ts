@@ -1,6 +1,6 @@
 /** C3: how long a wait stays away from a lock that was busy. */
 import { describe, expect, it } from 'vitest'
-import { nextDelayMs, Turn } from '../../src/lock-delay.ts'
+import { nextDelayMs, Turn } from '../../src/time/lock-delay.ts'
 
 describe('nextDelayMs', () => {
   it.each([

@@ -2,8 +2,8 @@
 import { LockTimeoutError, OutcomeUnknownError } from 'unbusy'
 import { seededRandom, type TestClock, testClock } from 'unbusy/testing'
 import { describe, expect, it, vi } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
 import { restartLockWait, startLockWait, waitForLock } from '../../src/lock-wait.ts'
+import { systemClock } from '../../src/time/clock.ts'
 
 const busy = new Error('busy')
 const isBusy = (error: unknown): boolean => error === busy

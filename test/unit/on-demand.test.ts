@@ -37,7 +37,7 @@ describe('openStorage()', () => {
     const add = storage.prepare((prepared, p: { value: number }) =>
       prepared.insertInto('item').values({ value: p.value }),
     )
-    expect(loaded()).toEqual(['pragmas'])
+    expect(loaded()).toEqual(['connection/pragmas'])
 
     await insert.execute()
     await storage.batch([insert, db.selectFrom('item').selectAll()])
@@ -45,16 +45,16 @@ describe('openStorage()', () => {
     expect(loaded()).toEqual([])
 
     await storage.write((trx) => trx.insertInto('item').values({ value: 3 }).execute())
-    expect(loaded()).toEqual(['event-text', 'session', 'transaction-watchdog'])
+    expect(loaded()).toEqual(['pool/event-text', 'transactions/session', 'transactions/transaction-watchdog'])
     await storage.batch([insert], { idempotencyKey: 'once' })
-    expect(loaded()).toEqual(['ledger'])
+    expect(loaded()).toEqual(['pool/ledger'])
     await storage.repository('item', { key: 'id' }).deleteMany([1])
-    expect(loaded()).toEqual(['bulk-writer'])
+    expect(loaded()).toEqual(['bulk/writer'])
     await db.introspection.getTables()
-    expect(loaded()).toEqual(['migration-lock', 'table-introspector'])
+    expect(loaded()).toEqual(['kysely/table-introspector', 'migration-lock'])
     storage.append({ table: 'item' }).push({ value: 4 })
     await storage.flush()
-    expect(loaded()).toEqual(['buffer-flush', 'poison'])
+    expect(loaded()).toEqual(['buffers/flush', 'buffers/poison'])
   })
 
   it('loads what looks after a file for a file alone', async () => {
@@ -62,7 +62,13 @@ describe('openStorage()', () => {
     onTestFinished(() => rm(folder, { recursive: true, force: true }))
     const { loaded } = await openUnused(join(folder, 'file.db'))
 
-    expect(loaded()).toEqual(['checkpoint', 'event-text', 'file-database', 'file-guard', 'pragmas'])
+    expect(loaded()).toEqual([
+      'checkpoint',
+      'connection/file-guard',
+      'connection/pragmas',
+      'pool/event-text',
+      'pool/file-database',
+    ])
   })
 
   it.skipIf(runtime !== 'node')(
@@ -73,7 +79,7 @@ describe('openStorage()', () => {
       await using server = await startHranaServer({ path: join(folder, 'served.db') })
       const { core, loaded } = await unusedCore()
       await using storage = await core.openStorage<AnyDatabase>({ connector: libsqlWeb({ url: server.url }) })
-      expect(loaded()).toEqual(['batch-group'])
+      expect(loaded()).toEqual(['write-queue/batch-group'])
 
       await sql`create table item (id integer primary key)`.execute(storage.db)
       expect((await sql`select id from item`.execute(storage.db)).rows).toEqual([])

@@ -16,7 +16,7 @@ import {
   StorageClosedError,
 } from 'unbusy'
 import { describe, expect, test } from 'vitest'
-import { type Fault, faultOf, writeIsolating } from '../../src/poison.ts'
+import { type Fault, faultOf, writeIsolating } from '../../src/buffers/poison.ts'
 
 const failure = { failed: [1, 2], untried: [3], total: 4, changes: 1 }
 const report = { waitedMs: 1, attempts: 1 }

@@ -6,9 +6,9 @@
 import { type Connector, OpenError } from 'unbusy'
 import { type TestClock, testClock } from 'unbusy/testing'
 import { onTestFinished } from 'vitest'
+import type { PoolOptions } from '../../src/options/pool-options.ts'
+import { openPool as open } from '../../src/pool/opening.ts'
 import type { ConnectionPool } from '../../src/pool.ts'
-import { openPool as open } from '../../src/pool-opening.ts'
-import type { PoolOptions } from '../../src/pool-options.ts'
 import { connectorNames, connectorTo } from '../contract/matrix.ts'
 
 export interface TestPool {

@@ -14,7 +14,7 @@ import {
   sql,
 } from 'kysely'
 import { describe, expect, test } from 'vitest'
-import { UnbusyQueryCompiler } from '../../src/query-compiler.ts'
+import { UnbusyQueryCompiler } from '../../src/kysely/query-compiler.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: names are random here
 type AnyKysely = Kysely<any>

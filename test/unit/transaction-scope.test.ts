@@ -1,8 +1,13 @@
 /** Which transaction the running code is inside of. */
 import { describe, expect, it } from 'vitest'
+import {
+  currentScope,
+  enclosingScope,
+  type TransactionScope,
+  whenIdle,
+} from '../../src/connection/transaction-scope.ts'
 import type { AsyncContext } from '../../src/connector.ts'
 import { testClock } from '../../src/tools/testing.ts'
-import { currentScope, enclosingScope, type TransactionScope, whenIdle } from '../../src/transaction-scope.ts'
 
 const owner = {}
 

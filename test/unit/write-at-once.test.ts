@@ -1,7 +1,7 @@
 import { type Connection, type Connector, type MaybePromise, type StatementResult, systemClock } from 'unbusy'
 import { describe, expect, it } from 'vitest'
-import { queryAlone } from '../../src/router.ts'
-import { toStatement } from '../../src/statement.ts'
+import { toStatement } from '../../src/connection/statement.ts'
+import { queryAlone } from '../../src/pool/router.ts'
 import { rejection } from '../contract/note.ts'
 import { firstConnector, openPool, type TestPool } from './pool.ts'
 

@@ -8,10 +8,10 @@
 import fc from 'fast-check'
 import { type TestClock, testClock } from 'unbusy/testing'
 import { describe, expect, test } from 'vitest'
-import type { Overflow } from '../../src/append-options.ts'
 import { AppendQueue } from '../../src/append-queue.ts'
+import type { Overflow } from '../../src/buffers/append-options.ts'
+import type { PushResult } from '../../src/buffers/write-behind.ts'
 import { CoalescingBuffer } from '../../src/coalescing-buffer.ts'
-import type { PushResult } from '../../src/write-behind.ts'
 import { Fate, fates, type Item, slowStore } from './buffer-fate.ts'
 import { loadFlushCode } from './flush-code.ts'
 

@@ -8,10 +8,10 @@ import fc from 'fast-check'
 import { ConstraintError, LockTimeoutError } from 'unbusy'
 import { testClock } from 'unbusy/testing'
 import { describe, expect, test } from 'vitest'
-import type { Overflow } from '../../src/append-options.ts'
 import { AppendQueue } from '../../src/append-queue.ts'
+import type { Overflow } from '../../src/buffers/append-options.ts'
+import type { Drop, PushResult } from '../../src/buffers/write-behind.ts'
 import { CoalescingBuffer } from '../../src/coalescing-buffer.ts'
-import type { Drop, PushResult } from '../../src/write-behind.ts'
 import { loadFlushCode } from './flush-code.ts'
 
 loadFlushCode()

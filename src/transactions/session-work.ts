@@ -1,0 +1,194 @@
+/**
+ * Where the statements of one session go: a read alone to a reader, the first write to the writer, and what comes between
+ * BEGIN and COMMIT to the connection of that transaction.
+ *
+ * @module
+ */
+import type { ConnectionLease } from '../connection/connection-lease.ts'
+import type { RoutedStatement } from '../connection/statement.ts'
+import type { BeginMode, Statement, StatementResult } from '../connector.ts'
+import { TransactionControlError, TransactionEndedError, type UnbusyError } from '../errors.ts'
+import type { LockWait } from '../lock-wait.ts'
+import { executeAlone, executeOnWriter, letWritesBreathe, withEffects } from '../pool/router.ts'
+import type { ConnectionPool } from '../pool.ts'
+import { HeldConnections } from './held-connections.ts'
+import { markAborted, OpenTransaction, type TransactionStart } from './open-transaction.ts'
+import { openOwnReader, type RowSource } from './row-stream.ts'
+import { SavepointStack } from './savepoint-stack.ts'
+
+const leftOpen =
+  'A transaction begun as raw SQL was still open when its connection was released, and was rolled back: use db.transaction(), or COMMIT inside db.connection()'
+
+const late =
+  'Cannot run the query as its transaction or connection is over; nothing of it ran: await every query inside'
+
+/** Runs the statements of one session; the caller sees to it that they come one after the other. */
+export class SessionWork {
+  readonly #pool: ConnectionPool
+  readonly #held: HeldConnections
+  #transaction: OpenTransaction | undefined
+  #hasWritten = false
+  /** Kysely ended a transaction, and no query has come since. */
+  #hasJustEnded = false
+  readonly #revocation: PromiseWithResolvers<UnbusyError> = Promise.withResolvers()
+  /** Why the storage took a connection back. */
+  #revokedBy: UnbusyError | undefined
+  /** The first write takes the writer until the release. */
+  isPinned = false
+  /** The caller of the session has an error. */
+  hasFailed = false
+  /** Nothing is run any more. */
+  isOver = false
+
+  constructor(pool: ConnectionPool) {
+    this.#pool = pool
+    this.#held = new HeldConnections(pool, (error) => {
+      this.#revokedBy ??= error
+      this.#revocation.resolve(error)
+    })
+  }
+
+  get lease(): ConnectionLease | undefined {
+    return this.#held.lease
+  }
+
+  /** Resolves when the storage takes a connection back, with the reason. */
+  get revoked(): Promise<UnbusyError> {
+    return this.#revocation.promise
+  }
+
+  /** `maxTransactionMs` does not count here. */
+  liftTimeLimit(): void {
+    this.#held.hasNoTimeLimit = true
+  }
+
+  async execute(statement: RoutedStatement, wait: LockWait): Promise<StatementResult> {
+    const { control, pragma, connectionFunction } = statement.shape
+    if (this.#transaction !== undefined) return this.#executeInside(this.#transaction, statement)
+    await this.#assertNotOver()
+    if (control !== undefined) return this.#control(statement, wait)
+    const hadWritten = this.#hasWritten
+    if (statement.kind !== 'read' || (connectionFunction !== undefined && this.#keepsConnection)) {
+      this.#hasWritten = true
+      if (this.isPinned) await this.#held.own(wait)
+    }
+    const { lease } = this.#held
+    if (lease === undefined && !hadWritten) return executeAlone(this.#pool, statement, wait)
+    // What this session wrote may be visible on the writer alone: a temp table, changes(), last_insert_rowid().
+    if (lease === undefined) return executeOnWriter(this.#pool, statement, wait)
+    await letWritesBreathe(this.#pool)
+    const run = async (): Promise<StatementResult> => {
+      const runNow = (each: Statement): Promise<StatementResult> => lease.connection.execute(each, wait)
+      if (pragma?.assigns) await this.#held.pragmas.note(pragma, runNow)
+      return runNow(statement)
+    }
+    return this.#held.use(() => withEffects(this.#pool, statement, run), { sql: statement.sql, wait })
+  }
+
+  /** Rows for a stream: from a reader of its own, or read at once where there is none to spare. */
+  async openRows(statement: RoutedStatement, wait: LockWait): Promise<RowSource> {
+    await this.#assertNotOver()
+    if (this.#transaction === undefined && this.lease === undefined && !this.#hasWritten) {
+      const source = await openOwnReader(this.#pool, statement, wait)
+      if (source !== undefined) return source
+    }
+    return { rows: (await this.execute(statement, wait)).rows.values(), close: () => {} }
+  }
+
+  async begin(
+    mode: BeginMode,
+    kind: Omit<TransactionStart, 'connection' | 'wait'>,
+    wait: LockWait,
+  ): Promise<OpenTransaction> {
+    if (this.#transaction !== undefined) throw alreadyOpen()
+    const connection = await this.#held.begin(mode, kind.isReadOnly, wait)
+    this.#transaction = new OpenTransaction({ ...kind, connection, wait })
+    return this.#transaction
+  }
+
+  async end(action: 'commit' | 'rollback'): Promise<void> {
+    const transaction = this.#transaction
+    if (transaction === undefined) {
+      if (this.#revokedBy !== undefined) throw markAborted(this.#revokedBy)
+      throw new TransactionControlError('Cannot end a transaction as none is open')
+    }
+    this.#transaction = undefined
+    this.#hasJustEnded = transaction.owner === 'kysely'
+    try {
+      await this.#held.use(() => transaction[action](), { wait: transaction.wait })
+    } catch (error) {
+      // Also one that never reached SQLite, as the storage took the writer back.
+      throw action === 'commit' ? markAborted(error) : error
+    } finally {
+      this.#held.giveBackReader()
+    }
+  }
+
+  /** @throws {TransactionControlError} If a raw BEGIN was left open; it is rolled back. */
+  async release(): Promise<void> {
+    const transaction = this.#transaction
+    // Fails only if the storage took the writer back, and then it was rolled back there.
+    if (transaction !== undefined) await this.end('rollback').catch(() => {})
+    await this.#held.release()
+    // An error that the caller has already says more than this one, which would take its place.
+    if (transaction?.owner === 'raw' && !transaction.hasFailed && !this.hasFailed)
+      throw new TransactionControlError(leftOpen)
+  }
+
+  async #executeInside(transaction: OpenTransaction, statement: RoutedStatement): Promise<StatementResult> {
+    const action = statement.shape.control?.action
+    if (action === 'begin') throw alreadyOpen()
+    if (action === 'commit' || action === 'rollback') return this.#endRaw(transaction, action)
+    await letWritesBreathe(this.#pool)
+    const run = (): Promise<StatementResult> => transaction.run(statement, this.#held.pragmas)
+    const result = await this.#held.use(run, { sql: statement.sql })
+    if (statement.shape.temporary) this.#pool.readsOnWriter = true
+    if (transaction.isReleased) await this.end('commit')
+    return result
+  }
+
+  /** Whether the writer remembers for it what changes() tells, from its first question on: a server's does not. */
+  get #keepsConnection(): boolean {
+    return this.isPinned && this.#pool.connector.capabilities.remote !== true
+  }
+
+  /** Raw BEGIN and SAVEPOINT outside a transaction. */
+  async #control(statement: RoutedStatement, wait: LockWait): Promise<StatementResult> {
+    const { control, verb } = statement.shape
+    const raw = { owner: 'raw', isReadOnly: false } as const
+    // A deferred transaction could not wait for the lock once it has read, so both take it at once (C2).
+    if (control?.action === 'begin') {
+      await this.begin(control.mode === 'exclusive' ? 'exclusive' : 'immediate', raw, wait)
+      return { rows: [] }
+    }
+    if (control?.action === 'savepoint') {
+      const savepoints = new SavepointStack()
+      return this.#executeInside(await this.begin('immediate', { ...raw, savepoints }, wait), statement)
+    }
+    throw new TransactionControlError(`Cannot run ${verb} as no transaction is open: begin one first`)
+  }
+
+  async #endRaw(transaction: OpenTransaction, action: 'commit' | 'rollback'): Promise<StatementResult> {
+    if (transaction.owner === 'kysely') {
+      throw new TransactionControlError(
+        `Cannot run ${action.toUpperCase()} as raw SQL inside db.transaction(): return from its callback, or throw`,
+      )
+    }
+    await this.end(action)
+    return { rows: [] }
+  }
+
+  /**
+   * A query that nobody awaited can come after COMMIT and before Kysely knows that the transaction is over: it would
+   * commit by itself. One macrotask later the session is released, unless it is a `db.connection()`.
+   */
+  async #assertNotOver(): Promise<void> {
+    if (this.#hasJustEnded) await this.#pool.connector.nextTurn()
+    this.#hasJustEnded = false
+    if (this.isOver) throw this.#revokedBy ?? new TransactionEndedError(late)
+  }
+}
+
+function alreadyOpen(): TransactionControlError {
+  return new TransactionControlError('Cannot BEGIN as a transaction is already open')
+}
