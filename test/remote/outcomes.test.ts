@@ -154,9 +154,10 @@ describe.each(transports)('outcomes over %s', (transport) => {
     const add = (text: string, signal?: AbortSignal): Promise<unknown> =>
       storage.batch([storage.db.insertInto('note').values({ text })], { ...(signal && { signal }) })
     await add('there')
-    const delay: Fault = { kind: 'delay', when: 'after', ms: 300 }
-    const slow = { fault: delay, matching: 'begin' }
-    await remote.server.faults({ script: [slow, slow] })
+    const after = (ms: number): Fault => ({ kind: 'delay', when: 'after', ms })
+    // The second is as slow as a busy machine may be late with the abort.
+    const script = [100, 1_500].map((ms) => ({ fault: after(ms), matching: 'begin' }))
+    await remote.server.faults({ script })
 
     const first = add('first')
     const neighbour = add('there')
