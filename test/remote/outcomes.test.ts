@@ -172,9 +172,9 @@ describe.each(transports)('outcomes over %s', (transport) => {
   })
 
   it('C16 an answer that does not come in time leaves the outcome unknown', async () => {
-    const storage = await remote.open(transport, {}, { requestTimeoutMs: 150 })
+    const storage = await remote.open(transport, {}, { requestTimeoutMs: 1_000 })
     await run(storage.db, 'create table note (id integer primary key, text)')
-    const delay: Fault = { kind: 'delay', when: 'after', ms: 600 }
+    const delay: Fault = { kind: 'delay', when: 'after', ms: 2_000 }
     await remote.server.faults({ script: [{ fault: delay, matching: 'begin' }] })
 
     const writing = storage.db.insertInto('note').values({ text: 'a' }).execute()
@@ -244,8 +244,8 @@ describe.each(transports)('outcomes over %s', (transport) => {
   })
 
   it('C3 reads that wait for their turn at the client are sent again when others were not answered', async () => {
-    const storage = await remote.open(transport, {}, { requestTimeoutMs: 200 })
-    const delay: Fault = { kind: 'delay', when: 'before', ms: 500 }
+    const storage = await remote.open(transport, {}, { requestTimeoutMs: 1_000 })
+    const delay: Fault = { kind: 'delay', when: 'before', ms: 2_000 }
     await remote.server.faults({ script: [{ fault: delay, matching: 'stuck', times: 20 }] })
     const read = (): Promise<unknown> => sql`select ${'stuck'} as text`.execute(storage.db)
 
