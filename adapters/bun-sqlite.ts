@@ -67,7 +67,8 @@ async function loadDriver(driverOptions: object | undefined): Promise<SyncDriver
 
 async function importBunSqlite(): Promise<DatabaseConstructor> {
   try {
-    const module: { readonly Database: unknown } = await import('bun:sqlite')
+    // webpack, and Next with it, fails on a scheme that it does not know, although nobody gets here but on Bun.
+    const module: { readonly Database: unknown } = await import(/* webpackIgnore: true */ 'bun:sqlite')
     return module.Database as DatabaseConstructor
   } catch (cause) {
     throw new OpenError('Cannot load bun:sqlite as this is not Bun: choose another dialect', { cause })

@@ -5,6 +5,7 @@
  * @module
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { stripTypeScriptTypes } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
@@ -112,7 +113,44 @@ describe.skipIf(!onNode)(title, () => {
       expect(await project.filesLike('app.db')).toEqual(['app.db'])
     },
   )
+
+  it('webpack bundles every driver, and node:sqlite checkpoints in a worker', {
+    timeout: limitMs,
+  }, async (test) => {
+    await using project = await createProject({
+      unbusy: `file:${tarball}`,
+      ...pinned('kysely', 'better-sqlite3'),
+      // Needed here alone: it is what Next bundles with, and no other bundler takes as much of a program for its own.
+      webpack: '5.112.2',
+    })
+    await install(project, test, ...npmInstall)
+    await project.write('program.js', stripTypeScriptTypes(await readFile(bundledProgram, 'utf8')))
+    await project.write('bundle.js', bundleWithWebpack)
+
+    await project.run('node', 'bundle.js')
+
+    for (const dialect of ['node-sqlite']) {
+      const output = await project.run('node', 'dist/program.cjs', dialect, `${dialect}.db`)
+      expect([dialect, JSON.parse(output)]).toEqual([dialect, { by: 'worker', kinds: [] }])
+    }
+  })
 })
+
+const bundledProgram = join(import.meta.dirname, 'bundled/program.ts')
+
+const bundleWithWebpack = `
+import webpack from 'webpack'
+const options = {
+  mode: 'production',
+  target: 'node',
+  entry: './program.js',
+  output: { filename: 'program.cjs' },
+  externals: { 'better-sqlite3': 'commonjs better-sqlite3' },
+}
+webpack(options, (failure, result) => {
+  const errors = result?.toJson({ all: false, errors: true }).errors ?? []
+  if (failure || errors.length > 0) throw failure ?? new Error(errors.map(({ message }) => message).join())
+})`
 
 /** A connection that stalls is given up before the install is. */
 const npmInstall = ['npm', 'install', '--prefer-offline', '--fetch-timeout=10000'] as const
