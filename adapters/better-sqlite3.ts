@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createRequire } from 'node:module'
 import type { Connector } from '../src/connector.ts'
 import { OpenError } from '../src/errors.ts'
 import type { BoundValue, Row } from '../src/values.ts'
@@ -34,6 +33,9 @@ interface PreparedStatement {
 }
 
 type DatabaseConstructor = new (path: string, options: object) => Database
+
+/** What the connections use. */
+let loaded: DatabaseConstructor | undefined
 
 /**
  * Opens databases with better-sqlite3: `npm install better-sqlite3`.
@@ -71,10 +73,12 @@ function loadedModule(driverOptions: Readonly<Record<string, unknown>> = {}): st
       'Cannot checkpoint in a thread as the nativeBinding is loaded already: a path can be given to it',
     )
   }
-  const require = createRequire(import.meta.url)
-  const path = require.resolve('better-sqlite3')
-  if (require.cache[path] !== undefined) return path
-  throw new OpenError(`Cannot tell that better-sqlite3 was loaded from ${path}: it may be bundled`)
+  // By what was loaded, not by its name: in a bundle `import.meta.url` may be nothing, or a path of another machine.
+  // Which module requires makes no difference to what was, and an import of createRequire would be webpack's own.
+  const { cache } = process.getBuiltinModule('node:module').createRequire(process.execPath)
+  const path = Object.keys(cache).find((path) => cache[path]?.exports === loaded)
+  if (path !== undefined) return path
+  throw new OpenError('Cannot tell where better-sqlite3 was loaded from: it may be bundled')
 }
 
 async function loadDriver(driverOptions: object | undefined): Promise<SyncDriver> {
@@ -99,7 +103,8 @@ function assertRuntime(): void {
 async function importPackage(): Promise<DatabaseConstructor> {
   try {
     const module: { readonly default: unknown } = await import('better-sqlite3')
-    return module.default as DatabaseConstructor
+    loaded = module.default as DatabaseConstructor
+    return loaded
   } catch (cause) {
     const cure = 'install it with npm install better-sqlite3'
     throw new OpenError(`Cannot load the package better-sqlite3: ${cure}`, { cause })

@@ -114,7 +114,7 @@ describe.skipIf(!onNode)(title, () => {
     },
   )
 
-  it('webpack bundles every driver, and node:sqlite checkpoints in a worker', {
+  it('webpack bundles every driver, and better-sqlite3 outside of the bundle checkpoints in a worker', {
     timeout: limitMs,
   }, async (test) => {
     await using project = await createProject({
@@ -129,7 +129,7 @@ describe.skipIf(!onNode)(title, () => {
 
     await project.run('node', 'bundle.js')
 
-    for (const dialect of ['node-sqlite']) {
+    for (const dialect of ['better-sqlite3', 'node-sqlite']) {
       const output = await project.run('node', 'dist/program.cjs', dialect, `${dialect}.db`)
       expect([dialect, JSON.parse(output)]).toEqual([dialect, { by: 'worker', kinds: [] }])
     }
