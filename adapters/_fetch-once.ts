@@ -2,11 +2,11 @@
  * A `fetch` that sends a request at most once, to one host, and not for ever.
  *
  * Deno 2.9 sends a POST whose connection was cut a second time by itself, body and all, and says nothing (measured: one
- * `fetch`, two requests at the server). A write whose answer was lost would be applied twice. A body that is a stream
- * cannot be sent again, so there it is one.
+ * `fetch`, two requests at the server). A write whose answer was lost would be applied twice. What is read as it is sent
+ * cannot be sent again, so there the body is a blob: of a stream nobody knows the length beforehand, and it goes in chunks,
+ * which proxies of HTTP/1.0 do not know and some gateways refuse (411).
  *
- * A redirect is an error everywhere: such a body cannot follow it, a POST may become a GET by it, and the request has the
- * token with it.
+ * A redirect is an error everywhere: a POST may become a GET by it, and the request has the token with it.
  *
  * @module
  */
@@ -22,15 +22,7 @@ export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) =>
     const { url, method, headers } = request
     const options = { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' } as const
     if (!isDeno || request.body === null) return readableAnswer(await send(request, options), url)
-    const bytes = new Uint8Array(await request.arrayBuffer())
-    const body = new ReadableStream({
-      start(controller) {
-        controller.enqueue(bytes)
-        controller.close()
-      },
-    })
-    // The standard asks for `duplex` with a body that is a stream; its type does not have it everywhere.
-    const init: RequestInit & { duplex: 'half' } = { ...options, method, headers, body, duplex: 'half' }
-    return readableAnswer(await send(url, init), url)
+    const body = await request.blob()
+    return readableAnswer(await send(url, { ...options, method, headers, body }), url)
   }
 }

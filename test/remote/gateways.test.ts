@@ -80,6 +80,19 @@ describe('a gateway', () => {
     },
   )
 
+  it('takes no request without its length (411)', async () => {
+    const needsLength: Answer = (response) => {
+      if (response.req.headers['content-length'] !== undefined) return false
+      response.writeHead(411, { 'content-type': 'text/plain' }).end('Length Required')
+      return true
+    }
+
+    const storage = await openBehind(needsLength)
+
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    expect(await countNotes(storage)).toBe(0)
+  })
+
   it('C12 takes no long request (413): what was written together is sent in smaller parts', async () => {
     const isLong: Answer = (response, body) => {
       if (body.length < 20_000) return false
