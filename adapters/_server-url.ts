@@ -8,7 +8,7 @@ import { parseDatabaseUrl } from '../src/options/database-url.ts'
 
 /** Where a server is. */
 export interface ServerLocation {
-  /** Scheme, host and path. */
+  /** Scheme, host and path; of HTTP the path ends with a slash, or the client would put its own in place of the last part. */
   readonly url: string
   /** The same, for messages. */
   readonly location: string
@@ -43,13 +43,14 @@ export function locateServer(url: string, authToken: string | undefined): Server
   if (protocol !== 'libsql:' && tls !== undefined && tls !== (/^(?:https|wss):/.test(protocol) ? '1' : '0'))
     throw refused(`its scheme ${protocol} and its tls=${tls} contradict each other`)
   if (protocol === 'libsql:' && tls === '0' && port === '') throw refused('tls=0 needs a port in it')
-  const location = `${protocol}//${host}${pathname === '/' ? '' : pathname}`
+  const isWebSocket = protocol === 'ws:' || protocol === 'wss:'
+  const location = `${protocol}//${host}${pathname.replace(/\/$/, '')}`
   return {
-    url: location,
+    url: isWebSocket ? location : `${location}/`,
     location,
     tls: tls === undefined ? undefined : tls === '1',
     authToken: checkToken(authToken ?? searchParams.get('authToken') ?? undefined),
-    isWebSocket: protocol === 'ws:' || protocol === 'wss:',
+    isWebSocket,
   }
 }
 

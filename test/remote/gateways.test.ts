@@ -93,6 +93,15 @@ describe('a gateway', () => {
     expect(await countNotes(storage)).toBe(0)
   })
 
+  it.each(['/db', '/db/main', '/db/main/'])('has the server at %s', async (path) => {
+    const storage = await openBehind(() => false, path)
+
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    await storage.write((trx) => run(trx, "insert into note (text) values ('a')"))
+
+    expect(await countNotes(await remote.open('http'))).toBe(1)
+  })
+
   it('C12 takes no long request (413): what was written together is sent in smaller parts', async () => {
     const isLong: Answer = (response, body) => {
       if (body.length < 20_000) return false
@@ -123,13 +132,17 @@ function insertsOnly(answer: Answer): Answer {
   return (response, body) => body.includes('insert') && answer(response, body)
 }
 
-/** A storage on the server, by way of a gateway that answers what it likes by itself. */
-async function openBehind(answer: Answer): Promise<Storage<AnyDatabase>> {
+/** A storage on the server, by way of a gateway, at a path of it, that answers what it likes by itself. */
+async function openBehind(answer: Answer, path = ''): Promise<Storage<AnyDatabase>> {
+  const prefix = path.replace(/\/$/, '')
   const gateway = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
     if (answer(response, body)) return
-    const passed = await fetch(`${remote.url('http')}${request.url}`, { method: 'POST', body })
+    const { url = '' } = request
+    if (!url.startsWith(`${prefix}/v2`)) return response.writeHead(404).end(`no such path: ${url}`)
+    const target = `${remote.url('http')}${url.slice(prefix.length)}`
+    const passed = await fetch(target, { method: 'POST', body })
     response.writeHead(passed.status, { 'content-type': passed.headers.get('content-type') ?? '' })
     response.end(await passed.text())
   })
@@ -139,7 +152,7 @@ async function openBehind(answer: Answer): Promise<Storage<AnyDatabase>> {
     gateway.closeAllConnections()
   })
   const { port } = gateway.address() as AddressInfo
-  return remote.open('http', { lockTimeoutMs: 5_000 }, { url: `http://127.0.0.1:${port}` })
+  return remote.open('http', { lockTimeoutMs: 5_000 }, { url: `http://127.0.0.1:${port}${path}` })
 }
 
 function listen(server: Server): Promise<void> {
