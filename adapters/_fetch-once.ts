@@ -21,8 +21,22 @@ export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) =>
   return async (request) => {
     const { url, method, headers } = request
     const options = { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' } as const
-    if (!isDeno || request.body === null) return readableAnswer(await send(request, options), url)
-    const body = await request.blob()
-    return readableAnswer(await send(url, { ...options, method, headers, body }), url)
+    const inBlob =
+      isDeno && request.body !== null ? { method, headers, body: await request.blob() } : undefined
+    try {
+      const response = await send(inBlob === undefined ? request : url, { ...options, ...inBlob })
+      return await readableAnswer(response, url)
+    } catch (error) {
+      throw withReason(error)
+    }
   }
+}
+
+/** Node and Deno say no more than `fetch failed`: why is behind it, with Node's many tries of a name one level deeper. */
+function withReason(error: unknown): unknown {
+  if (!(error instanceof TypeError) || error.message !== 'fetch failed') return error
+  const { message, errors } = Object(error.cause) as Partial<AggregateError>
+  const reason = message || errors?.[0]?.message
+  if (reason) error.message += `: ${reason}`
+  return error
 }

@@ -36,15 +36,24 @@ const neverSent: ReadonlySet<string> = new Set([
   'FailedToOpenSocket',
 ])
 
-/** Deno tells in words alone (https://github.com/denoland/deno, ext/fetch): the connection, not the request, failed. */
-const connectFailed = /client error \(Connect\)|ECONNREFUSED|ENOTFOUND/
+/**
+ * Deno tells in words alone (https://github.com/denoland/deno, ext/fetch), and so do Node and Bun of some handshakes: the
+ * connection, not the request, failed.
+ */
+const connectFailed =
+  /client error \(Connect\)|ECONNREFUSED|ENOTFOUND|TLS handshake failed|before secure TLS connection was established/
 
 /**
  * A WebSocket that was never open, in the words of Deno, Bun and the `ws` of Node. What Bun says of one that was open
  * begins alike: `… failed: Server sent invalid UTF8`.
  */
 const handshakeFailed =
-  /failed to connect to WebSocket|' failed: (?:Failed to connect|Connection ended|Expected 101|TLS handshake)|^Unexpected server response: \d/
+  /failed to connect to WebSocket|' failed: (?:Failed to connect|Connection ended|Expected 101|TLS handshake)|^Unexpected server response: \d|^(?:connect|getaddrinfo) E|^socket hang up$/
+
+/** Who the server is cannot be trusted: the codes of Node and Bun, and the words of Deno and of a WebSocket that was never open. */
+const badCertificateCode = /CERT|^UNABLE_TO_VERIFY_LEAF|^SELF_SIGNED/
+const badCertificate = /invalid peer certificate/
+const badCertificateOfSocket = /^(?!WebSocket was closed).*certificate/
 
 /** The server restarted, or its stream expired so long ago that it does not know it any more. */
 const lostStream = /baton/i
@@ -83,7 +92,7 @@ export function outcomeOf(error: unknown): Outcome | undefined {
   if (isSqlError(code) || status === contentTooLarge) return undefined
   if (code === 'SERVER_ERROR') return outcomeOfStatus(status, String(message))
   if (typeof code === 'string' && code.startsWith('AUTH')) return 'refused'
-  if (missingPermission(error) !== undefined) return 'refused'
+  if (missingPermission(error) !== undefined || isUntrusted(error)) return 'refused'
   if (wasNeverSent(error)) return 'not-applied'
   return (typeof code === 'string' ? outcomeByCode[code] : undefined) ?? 'unknown'
 }
@@ -128,12 +137,22 @@ function outcomeOfStatus(status: unknown, message: string): Outcome {
   return typeof status === 'number' && status >= 300 && status < 500 ? 'refused' : 'unknown'
 }
 
+function isUntrusted(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { name, code, message } = at as Error & Readonly<Record<string, unknown>>
+    if (typeof code === 'string' && badCertificateCode.test(code)) return true
+    if ((name === 'WebSocketError' ? badCertificateOfSocket : badCertificate).test(message)) return true
+  }
+  return false
+}
+
 function wasNeverSent(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     const { name, code, syscall, message, errors } = at as Error & Readonly<Record<string, unknown>>
     // A route can get lost under a connection that is open: `read EHOSTUNREACH`.
     if (typeof code === 'string' && neverSent.has(code) && syscall !== 'read' && syscall !== 'write')
       return true
+    if (syscall === 'connect' || syscall === 'getaddrinfo') return true
     if (connectFailed.test(message)) return true
     if (name === 'WebSocketError' && handshakeFailed.test(message)) return true
     // What the client says of a request on a stream that was lost before: those under way have the reason itself.

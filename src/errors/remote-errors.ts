@@ -45,6 +45,6 @@ export function remoteError(cause: unknown, outcome: Outcome): RemoteError {
 
 const outcomeSentences: Readonly<Record<Exclude<Outcome, 'unknown'>, string>> = {
   'not-applied': 'The server could not be used; nothing of this ran',
-  refused: 'The server refused the request; nothing of it ran',
+  refused: 'The request was refused; nothing of it ran',
   'rolled-back': 'The server gave the transaction up; nothing of it is stored',
 }

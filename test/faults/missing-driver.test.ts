@@ -137,7 +137,7 @@ const denials: readonly Denial[] = [
     // Over HTTP it is the same, but Deno 2.9 never ends after a fetch that it did not allow, if the body was a stream.
     flags: [],
     factory: 'libsql',
-    message: /^The server refused the request; nothing of it ran: .* --allow-net flag$/,
+    message: /^The request was refused; nothing of it ran: .* --allow-net flag$/,
     url: 'ws://127.0.0.1:1',
   },
 ]

@@ -5,6 +5,7 @@ import {
   InvalidStatementError,
   LockTimeoutError,
   OutcomeUnknownError,
+  openStorage,
   RemoteError,
   type Storage,
 } from 'unbusy'
@@ -13,6 +14,7 @@ import { describe, expect, it } from 'vitest'
 import { run } from '../contract/run-sql.ts'
 import type { Fault } from '../hrana/faults.ts'
 import { type AnyDatabase, countNotes, transports, useServer } from './remote-storage.ts'
+import { startUntrustedServer } from './untrusted-server.ts'
 
 const remote = useServer()
 
@@ -276,10 +278,11 @@ async function streamNotes(storage: Storage<AnyDatabase>): Promise<unknown[]> {
 const statement = { sql: 'drop table note', parameters: [], kind: 'write', cacheable: true } as const
 
 describe('a WebSocket that was never open', () => {
-  it.each(['refuses the connection', 'refuses the upgrade'])(
+  it.each(['refuses the connection', 'refuses the upgrade', 'hangs up'])(
     'C16 has sent nothing: the host %s',
     async (how) => {
-      const host = createServer().on('upgrade', (_, socket) => socket.end('HTTP/1.1 503 Busy\r\n\r\n'))
+      const answer = how === 'hangs up' ? '' : 'HTTP/1.1 503 Busy\r\n\r\n'
+      const host = createServer().on('upgrade', (_, socket) => socket.end(answer))
       await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve))
       const { port } = host.address() as AddressInfo
       if (how === 'refuses the connection') host.close()
@@ -295,11 +298,26 @@ describe('a WebSocket that was never open', () => {
   )
 })
 
+it.each(['https', 'wss'])(
+  'C16 a certificate that is not trusted is told at once, and nothing was sent over %s',
+  async (scheme) => {
+    using server = await startUntrustedServer()
+    const connector = libsql({ url: `${scheme}://127.0.0.1:${server.port}` })
+
+    const error = await openStorage({ connector }).catch((reason: unknown) => reason)
+
+    expect(error).toMatchObject({ name: 'RemoteError', outcome: 'refused' })
+    expect((error as Error).message).toMatch(/certificate/)
+  },
+)
+
 it.each([
-  ['connect', 'not-applied'],
-  ['read', 'unknown'],
-])('C16 a host that is out of reach at %s', async (syscall, outcome) => {
-  const cause = Object.assign(new Error(`${syscall} EHOSTUNREACH`), { code: 'EHOSTUNREACH', syscall })
+  ['connect', 'EHOSTUNREACH', 'not-applied'],
+  ['connect', 'ETIMEDOUT', 'not-applied'],
+  ['read', 'EHOSTUNREACH', 'unknown'],
+  ['read', 'ETIMEDOUT', 'unknown'],
+])('C16 a host that is out of reach at %s: %s', async (syscall, code, outcome) => {
+  const cause = Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
   const fetch = (): Promise<Response> => Promise.reject(new TypeError('fetch failed', { cause }))
   const connector = libsql({ url: 'http://db.example.com', driverOptions: { fetch } })
   const connection = await connector.connect('writer', { integers: 'auto', maxCachedStatements: 0 })
