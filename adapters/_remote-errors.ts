@@ -133,6 +133,8 @@ function statusOf(error: unknown): unknown {
 function outcomeOfStatus(status: unknown, message: string): Outcome {
   if (status === 429) return 'not-applied'
   if (status === 400 && lostStream.test(message)) return 'rolled-back'
+  // Gateways, and servers in Rust (tower), say so of a request that took too long as well: it may have run.
+  if (status === 408) return 'unknown'
   // A redirect is followed by nobody.
   return typeof status === 'number' && status >= 300 && status < 500 ? 'refused' : 'unknown'
 }

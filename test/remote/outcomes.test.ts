@@ -50,6 +50,7 @@ const cases: readonly OutcomeCase[] = [
   },
   { name: 'HTTP 502 before', fault: status(502), insert: 'unknown', rows: 0, httpOnly: true },
   { name: 'HTTP 503 after', fault: status(503, 'after'), insert: 'unknown', rows: 1, httpOnly: true },
+  { name: 'HTTP 408 after', fault: status(408, 'after'), insert: 'unknown', rows: 1, httpOnly: true },
   { name: 'HTTP 429', fault: status(429), insert: 'stored', rows: 1, httpOnly: true },
   { name: 'HTTP 401', fault: status(401), insert: 'refused', rows: 0, httpOnly: true },
   { name: 'HTTP 404', fault: status(404), insert: 'refused', rows: 0, httpOnly: true },
