@@ -166,6 +166,8 @@ export class FlushLoop {
   }
 
   async #run(): Promise<void> {
+    // What is set by the flush itself, before it waits for anything, must find that one runs, and not begin another.
+    await undefined
     const outcome = await this.#host.run(this.#aborter.signal)
     this.#running = undefined
     this.#hasFailed = outcome !== 'settled'

@@ -75,6 +75,33 @@ async function stateOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('CoalescingBuffer flushes', () => {
+  test('one at a time, also when the flush itself sets a value and waits for a barrier', async () => {
+    const inner: Promise<void>[] = []
+    const calls: Call[] = []
+    const { buffer, clock } = bench({
+      flush: (values, { signal }) => {
+        if (calls.length === 0) {
+          buffer.set({ id: 'b', at: 2 })
+          inner.push(buffer.flush())
+        }
+        return new Promise<void>((commit, fail) => calls.push({ values, signal, commit, fail }))
+      },
+    })
+    buffer.set({ id: 'a', at: 1 })
+    const outer = buffer.flush()
+    await clock.advance(2_000)
+
+    calls[0]?.fail(locked)
+    await clock.advance(2_000)
+    expect(await stateOf(outer)).toBe('pending')
+    calls[1]?.commit()
+    await settle(clock)
+    await Promise.all([outer, ...inner])
+
+    expect(calls.map(({ values }) => values.map(({ id }) => id))).toEqual([['a'], ['a', 'b']])
+    expect(buffer.stats()).toMatchObject({ pending: 0, flushed: 2, dropped: 0, failures: 1 })
+  })
+
   test('once per interval, with one call, the latest value of each key', async () => {
     const { buffer, clock, calls } = bench()
     for (let at = 1; at <= 3; at++) for (const id of ['a', 'b']) buffer.set({ id, at })
