@@ -17,6 +17,10 @@ export const migrationLockTable = 'unbusy_migration_lock'
  * jumps, while SQLite's lock was free. A migration in one long statement cannot renew the row, but holds that lock, and
  * renews the row as soon as the statement is done. The wall clocks of the owner and of ours may be hours apart: they only
  * tell how long to watch.
+ *
+ * An owner that was taken for dead may have been stopped, or have computed without a pause: it asks before its next
+ * statement, and runs none any more. Else it would drop, half-way through a rebuild, the table that its successor has
+ * built.
  */
 export interface MigrationLockTimes {
   /** So long after its last renewal the row has expired, by the wall clock; one that has not is watched for so long, */
@@ -46,6 +50,10 @@ export class MigrationLock {
   readonly #times: MigrationLockTimes
   readonly #owner: string = crypto.randomUUID()
   #renewal: ReturnType<typeof setTimeout> | undefined
+  /** When the last renewal began that came through: no later than others see it. */
+  #renewedAtMs = 0
+  /** While a statement waits for one. */
+  #checking: Promise<void> | undefined
   #isReleased = false
   #isLost = false
 
@@ -59,10 +67,11 @@ export class MigrationLock {
   /** Waits until the lock is ours: until its owner releases it, or is seen to be dead. */
   async acquire(): Promise<void> {
     // Migrations change pragmas and tables: from here on the writer is this session's alone.
-    await this.#db.getExecutor().provideConnection(async (connection) => {
-      const session = connection as Session
-      session.pin()
-      session.liftTimeLimit()
+    const session = await this.#db.getExecutor().provideConnection(async (connection) => {
+      const pinned = connection as Session
+      pinned.pin()
+      pinned.liftTimeLimit()
+      return pinned
     })
     await this.#run(
       `create table if not exists ${migrationLockTable} (name text primary key, owner text not null, expires_at integer not null) without rowid`,
@@ -84,7 +93,9 @@ export class MigrationLock {
       lookedAtMs = nowMs
       await new Promise((resolve) => setTimeout(resolve, pollEveryMs))
     }
+    this.#renewedAtMs = lookedAtMs
     this.#scheduleRenewal()
+    session.guard = ({ sql }) => (isOurs(sql) ? undefined : this.#assertNotLost())
   }
 
   /** @throws {UnbusyError} If another process had taken the lock over in the meantime. */
@@ -96,8 +107,22 @@ export class MigrationLock {
       this.#name,
       this.#owner,
     )
-    if (numAffectedRows === 1n && !this.#isLost) return
-    throw new UnbusyError(
+    if (numAffectedRows !== 1n || this.#isLost) throw this.#lostError()
+  }
+
+  /** Asks where others may have taken the lock over since the last renewal. */
+  #assertNotLost(): Promise<void> | undefined {
+    const isFresh = systemClock.now() - this.#renewedAtMs < this.#times.renewEveryMs
+    if (this.#isReleased || (isFresh && !this.#isLost)) return this.#checking
+    this.#checking ??= this.#renew().then(() => {
+      this.#checking = undefined
+      if (this.#isLost) throw this.#lostError()
+    })
+    return this.#checking
+  }
+
+  #lostError(): UnbusyError {
+    return new UnbusyError(
       `Cannot vouch for these migrations as another process took the migration lock over after ${this.#times.leaseMs} ms without a sign of life: check the schema`,
     )
   }
@@ -135,10 +160,13 @@ export class MigrationLock {
   }
 
   #scheduleRenewal(): void {
+    clearTimeout(this.#renewal)
     this.#renewal = setTimeout(() => void this.#renew(), this.#times.renewEveryMs)
   }
 
   async #renew(): Promise<void> {
+    if (this.#isLost) return
+    const nowMs = systemClock.now()
     try {
       const { numAffectedRows } = await this.#run(
         `update ${migrationLockTable} set expires_at = ? where name = ? and owner = ?`,
@@ -146,7 +174,8 @@ export class MigrationLock {
         this.#name,
         this.#owner,
       )
-      if (numAffectedRows !== 1n) this.#isLost = true
+      if (numAffectedRows === 1n) this.#renewedAtMs = nowMs
+      else this.#isLost = true
     } catch {
       // A migration's own transaction may have ended badly; whether the lock still is ours shows at release.
     }
@@ -156,4 +185,9 @@ export class MigrationLock {
   #run(sql: string, ...parameters: unknown[]): Promise<QueryResult<unknown>> {
     return this.#db.executeQuery(CompiledQuery.raw(sql, parameters))
   }
+}
+
+/** What undoes is never refused. */
+function isOurs(sql: string): boolean {
+  return sql.includes(migrationLockTable) || sql.startsWith('rollback')
 }

@@ -30,6 +30,8 @@ export class Session implements DatabaseConnection, TransactionScope {
   readonly #pool: ConnectionPool
   readonly #work: SessionWork
   readonly parent: TransactionScope | undefined
+  /** Waited for before each query; what it throws refuses the query. It answers in the order in which it is asked. */
+  guard: ((query: CompiledQuery) => Promise<void> | undefined) | undefined
   #waitOptions: WaitOptions | undefined
   #last: Promise<unknown> = Promise.resolve()
   #running = 0
@@ -88,6 +90,7 @@ export class Session implements DatabaseConnection, TransactionScope {
 
   async executeQuery<R>(query: CompiledQuery, options?: AbortableOperationOptions): Promise<QueryResult<R>> {
     try {
+      if (this.guard !== undefined) await this.guard(query)
       if (isCommand(query)) {
         await this.#inOrder(query.run)
         return { rows: [] }

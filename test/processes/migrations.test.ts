@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, type TestContext } from 'vitest'
@@ -112,6 +112,24 @@ async function expectNoTakeOver(test: TestContext, place: Place, deed: string): 
   expect(await waiting.next()).toEqual({ error: null, ran: [] })
 }
 
+/** The first process computes for longer than its lease, with no lock of SQLite's: another one finishes its work. */
+async function expectNoneLeft(test: TestContext, place: Place): Promise<void> {
+  const path = await freshPath(test)
+  const slow = await migrator(test, place, path, 'slow', 'rebuildsSlowly', shortTimes)
+  const heir = await migrator(test, place, path, 'heir', 'rebuilds', shortTimes)
+
+  slow.tell('go')
+  expect(await slow.next()).toBe('in the middle')
+  heir.tell('go')
+  expect(await heir.next()).toEqual({ error: null, ran: ['second', 'third'] })
+  await peerQuery(path, ['insert into thing values (1)'])
+  await writeFile(`${path}.enough`, '')
+
+  expect(await slow.next()).toMatchObject({ error: expect.stringMatching(/took the migration lock over/) })
+  expect(await peerQuery(path, ['select n from thing'])).toEqual([{ n: 1 }])
+  expect((await ranIn(path)) as unknown[]).toHaveLength(4)
+}
+
 describe(`migrating processes on ${runtime}`, () => {
   it.for(connectorNames)(
     'C14 three processes at once run every migration once with %s',
@@ -133,6 +151,8 @@ describe(`migrating processes on ${runtime}`, () => {
 
   it('C14 a migration in many statements without a pause is not taken over', (test) =>
     expectNoTakeOver(test, place, 'manyStatements'))
+
+  it('C14 a migration that was taken over runs no further statement', (test) => expectNoneLeft(test, place))
 
   // At once, as they mostly wait for the lease to end.
   describe.concurrent('one of which is killed', () => {

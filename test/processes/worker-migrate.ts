@@ -2,13 +2,14 @@
  * Runs Kysely's Migrator on a plain Kysely of its own. Each migration notes that it ran, and by whom; what the second one
  * does is the test's choice.
  */
+import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { Kysely, type LogEvent, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { type Connector, UnbusyDialect } from 'unbusy'
 import { UnbusyAdapter } from '../../src/adapter.ts'
 import type { MigrationLockTimes } from '../../src/migration-lock.ts'
-import { args, connector, hear, say } from './worker.ts'
+import { args, connector, hear, path, say } from './worker.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: migrations make their tables as they go
 type Db = Kysely<any>
@@ -49,6 +50,13 @@ const deeds: Readonly<Record<string, (db: Db) => Promise<unknown>>> = {
       select count(*) as total from n`.execute(db)
     for (const endMs = Date.now() + 300; Date.now() < endMs; );
   },
+  /** A rebuild that may be run again, in no transaction, and computes in its middle until the test says that it is enough. */
+  rebuildsSlowly: (db) =>
+    rebuild(db, () => {
+      say('in the middle')
+      while (!existsSync(`${path}.enough`));
+    }),
+  rebuilds: (db) => rebuild(db, () => {}),
   /** Two seconds of short writes, each of which a synchronous driver answers before any timer could fire. */
   manyStatements: async (db) => {
     say('in the middle')
@@ -57,6 +65,15 @@ const deeds: Readonly<Record<string, (db: Db) => Promise<unknown>>> = {
     for (const endMs = Date.now() + 2_000; Date.now() < endMs; )
       await sql`insert into tally values (1)`.execute(db)
   },
+}
+
+async function rebuild(db: Db, compute: () => void): Promise<void> {
+  await sql`create table if not exists thing (n integer)`.execute(db)
+  await sql`drop table if exists new_thing`.execute(db)
+  await sql`create table new_thing as select n from thing`.execute(db)
+  compute()
+  await sql`drop table thing`.execute(db)
+  await sql`alter table new_thing rename to thing`.execute(db)
 }
 
 const [name = '', deed = 'nothing', times] = args
