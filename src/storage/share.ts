@@ -4,13 +4,14 @@
  *
  * @module
  */
+import { UnbusyError } from '../errors/unbusy-error.ts'
 import type { Storage } from '../storage.ts'
 
 const shared = Symbol.for('unbusy.shared')
 
 /**
  * Answers the storage that was opened under this key before, or opens it. A failed opening, or a closed storage, is
- * forgotten, so the next call opens again.
+ * forgotten, so the next call opens again. `instanceof` knows the errors of a storage that was opened before a reload.
  *
  * @example
  * ```ts
@@ -18,6 +19,7 @@ const shared = Symbol.for('unbusy.shared')
  * ```
  */
 export function shareStorage<DB>(key: string, open: () => Promise<Storage<DB>>): Promise<Storage<DB>> {
+  Object.defineProperty(UnbusyError, Symbol.hasInstance, { value: isInstance, configurable: true })
   const scope = globalThis as { [shared]?: Map<string, Promise<unknown>> }
   scope[shared] ??= new Map()
   const storages = scope[shared]
@@ -27,4 +29,16 @@ export function shareStorage<DB>(key: string, open: () => Promise<Storage<DB>>):
   const storage = storages.get(key)?.then(reopenIfClosed, open) ?? open()
   storages.set(key, storage)
   return storage
+}
+
+/**
+ * `bun --hot` loads the packages anew too, and the storage goes on throwing errors of the classes of before. Two classes
+ * that read the same are one, as a program sees it: each has its name in its text, also where names are shortened.
+ */
+function isInstance(this: unknown, error: unknown): boolean {
+  const text = String(this)
+  for (let link = error; link instanceof Object; link = Object.getPrototypeOf(link)) {
+    if (String(link.constructor) === text) return true
+  }
+  return false
 }
