@@ -117,9 +117,16 @@ export async function waitForLock<T>(
 /** A lock is given back within milliseconds; a server that restarts, or has too many requests, needs longer. */
 const serverPatience = 5
 
+/** A busy lock that is no writer's, told by who met it. */
+export interface OtherLock {
+  /** As the start of a sentence. */
+  readonly reason: string
+}
+
 /** What an attempt met, as the start of a sentence. */
 export function whatWasWaitedFor(error: unknown): string {
-  return error instanceof RemoteError ? 'The server could not be used' : 'The database stayed locked'
+  const what = error instanceof RemoteError ? 'The server could not be used' : 'The database stayed locked'
+  return (error as Partial<OtherLock>).reason ?? what
 }
 
 /** The lock was busy. */

@@ -7,6 +7,7 @@
  */
 import type { Connection, Role } from '../connector.ts'
 import { ConfigError, OpenError } from '../errors.ts'
+import type { OtherLock } from '../lock-wait.ts'
 import type { Row, SqlValue } from '../values.ts'
 import { type PragmaOptions, type Pragmas, synchronousLevels } from './pragma-rules.ts'
 
@@ -68,8 +69,15 @@ async function assertKnown(connection: Connection, names: readonly string[]): Pr
 
 async function switchJournal(connection: Connection, wanted: string): Promise<void> {
   // Asked first: setting the mode that the file has would still be a write on some file systems, asking never is.
-  if ((await read(connection, 'journal_mode')) === wanted) return
-  await set(connection, 'journal_mode', wanted)
+  const found = await read(connection, 'journal_mode')
+  if (found === wanted) return
+  try {
+    await set(connection, 'journal_mode', wanted)
+  } catch (error) {
+    // Out of WAL it waits for whoever has the database open, not for a lock that somebody could be seen to hold.
+    const reason = `The database stayed in journal mode ${found} instead of ${wanted} as others were using it,`
+    throw Object.assign(error as object, { reason } satisfies OtherLock)
+  }
   await expectValue(connection, 'journal_mode', wanted)
 }
 

@@ -5,6 +5,7 @@ import { type HeldLock, holdLock } from 'unbusy/testing'
 import { expect } from 'vitest'
 import { peerCommand } from '../processes/peer.ts'
 import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from './case.ts'
+import { rejection } from './note.ts'
 import { observedConnector } from './observed-connector.ts'
 
 async function openWithDelete(
@@ -88,6 +89,20 @@ const cases: ContractCase[] = [
       expect((await select.execute(storage.db)).rows).toEqual([{ a: 1 }, { a: 1 }])
       expect((await sql`pragma journal_mode`.execute(storage.db)).rows).toEqual([{ journal_mode: 'delete' }])
       expect(await context.peer('pragma journal_mode')).toEqual([{ journal_mode: 'delete' }])
+    },
+  },
+  {
+    name: 'C9 opening a database that others have open in WAL says that its journal mode is in the way, not a lock',
+    async run({ open }) {
+      const others = await open()
+      await sql`create table t (a)`.execute(others.db)
+
+      const error = await rejection(open({ pragmas: { journal_mode: 'delete' }, lockTimeoutMs: 50 }))
+
+      expect(error).toBeInstanceOf(LockTimeoutError)
+      expect(error.message).toMatch(
+        /^The database stayed in journal mode wal instead of delete as others were using it, after waiting \d+ ms/,
+      )
     },
   },
   {
