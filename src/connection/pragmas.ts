@@ -79,6 +79,9 @@ async function switchJournal(connection: Connection, wanted: string): Promise<vo
     throw Object.assign(error as object, { reason } satisfies OtherLock)
   }
   await expectValue(connection, 'journal_mode', wanted)
+  // Until it reads, it has no part in the WAL: another process could make one, and delete it as its last user. Who watches
+  // over the files must not have taken that one for ours.
+  await connection.exec('SELECT 1 FROM sqlite_schema LIMIT 1')
 }
 
 async function set(connection: Connection, name: string, value: string | number): Promise<void> {

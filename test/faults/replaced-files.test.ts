@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { type Kysely, sql } from 'kysely'
 import { type Clock, FileReplacedError, OpenError, type Storage, systemClock } from 'unbusy'
+import type { HeldLock } from 'unbusy/testing'
 import { expect } from 'vitest'
 import { collectGarbage } from '../../adapters/_libsql-garbage.ts'
 import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from '../contract/case.ts'
@@ -284,6 +285,23 @@ const others: readonly ContractCase[] = [
       await storage.close()
       expect(await stranger(other, counts)).toEqual([{ n: 300, theirs: 300 }])
       expect(await notes((await open({ connector: own })).db)).toHaveLength(300)
+    },
+  },
+  {
+    name: 'another process that is the first to use the WAL of a new database, and deletes it at its end, is no loss',
+    async run({ open, holdLock }) {
+      let other: HeldLock | undefined
+      // From its pragmas to its first statement nothing but them keeps the WAL of a connection.
+      const onConnection = async (_: unknown, role: string): Promise<void> => {
+        if (role === 'writer') other = await holdLock(20_000)
+      }
+      const storage = await open({ onConnection })
+      await other?.release()
+
+      await createNotes(storage)
+
+      const { acknowledged, attempted } = await writeAll(storage)
+      expect(acknowledged).toBe(attempted)
     },
   },
   {
