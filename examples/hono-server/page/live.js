@@ -16,11 +16,12 @@ connect()
 setInterval(draw, 1_000)
 
 function connect() {
-  source = new EventSource('/v1/events')
-  source.onopen = load
-  source.onerror = lose
+  const stream = new EventSource('/v1/events')
+  source = stream
+  stream.onopen = () => load(stream)
+  stream.onerror = () => lose(stream)
   for (const name of ['ephemeral', 'update', 'figures']) {
-    source.addEventListener(name, ({ data }) => {
+    stream.addEventListener(name, ({ data }) => {
       listen()
       receive(name, JSON.parse(data))
     })
@@ -31,19 +32,29 @@ function connect() {
 /** Figures come every second: a server that is gone without a word is found out by their absence. */
 function listen() {
   clearTimeout(silence)
-  silence = setTimeout(lose, 10_000)
+  silence = setTimeout(lose, 10_000, source)
 }
 
-function lose() {
+function lose(stream) {
+  // Lost once already: what was read for it fails on its own.
+  if (stream !== source) return
+  source = undefined
   clearTimeout(silence)
   setConnection('lost', 'Connection lost. Trying again…')
-  // Closed by the browser: the server answered, but with no stream. Perhaps it wants to know who this is.
-  const isRefused = source.readyState === EventSource.CLOSED
-  source.close()
-  setTimeout(() => (isRefused ? location.reload() : connect()), 1_500)
+  // Closed by the browser: the server answered, but with no stream.
+  const isRefused = stream.readyState === EventSource.CLOSED
+  stream.close()
+  setTimeout(isRefused ? signInOrConnect : connect, 1_500)
 }
 
-async function load() {
+/** Only who is asked for a token needs another page: where there is no server, this one would be gone with the reload. */
+async function signInOrConnect() {
+  const response = await fetch('/metrics').catch(() => undefined)
+  if (response?.status === 401) location.reload()
+  else connect()
+}
+
+async function load(stream) {
   isLoading = true
   early = []
   try {
@@ -51,11 +62,12 @@ async function load() {
       read('/v1/machines'),
       read('/v1/sessions'),
     ])
+    if (stream !== source) return
     machines.replace(machineList)
     sessions.replace(sessionList)
     setConnection('open', 'Live')
   } catch {
-    return lose()
+    return lose(stream)
   }
   isLoading = false
   for (const [name, data] of early) receive(name, data)
