@@ -77,6 +77,18 @@ describe.skipIf(reason !== '')(`live page${reason}`, () => {
     await page.waitForSelector('input[name=token]')
   })
 
+  it('does not take the sessions that it knows for all that there are', async () => {
+    await using folder = await temporaryFolder()
+    await using demo = await startOpen(join(folder.path, 'demo.db'))
+    const tags = Array.from({ length: 151 }, (_, index) => `session ${index}`)
+    await Promise.all(tags.map((tag) => demo.request('/v1/sessions', { tag, metadata: '' })))
+
+    const page = await openPage(demo)
+
+    await expect.poll(() => page.textContent('#sessions-count')).toBe('150 of the latest 150 active')
+    expect(await page.textContent('#machines-count')).toBe('')
+  })
+
   /** A page that is live, and marked: a document that takes its place is not. */
   async function openPage(demo: Demo): Promise<Page> {
     const page = await browser.newPage()

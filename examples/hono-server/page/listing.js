@@ -9,13 +9,16 @@ export class Listing {
   #labelOf
   #items = new Map()
   #rows = new Map()
+  /** Whether there may be others, of whom nothing is known. */
+  #isPart = false
 
   constructor(name, labelOf) {
     this.#name = name
     this.#labelOf = labelOf
   }
 
-  replace(items) {
+  replace(items, isPart = false) {
+    this.#isPart = isPart
     const before = this.#items
     this.#items = new Map(
       items.map((item) => [item.id, { thinking: before.get(item.id)?.thinking, ...item }]),
@@ -48,7 +51,8 @@ export class Listing {
       if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null)
     }
     const active = items.filter((item) => ['active', 'thinking'].includes(stateOf(item))).length
-    setText(this.#part('-count'), items.length === 0 ? '' : `${active} of ${items.length} active`)
+    const known = this.#isPart ? `the latest ${items.length}` : items.length
+    setText(this.#part('-count'), items.length === 0 ? '' : `${active} of ${known} active`)
     setText(this.#part('-more'), items.length > maxRows ? `and ${items.length - maxRows} more` : '')
     this.#part('-empty').hidden = items.length > 0
   }

@@ -5,6 +5,9 @@ import { Listing } from './listing.js'
 const machines = new Listing('machines', (machine) => machine.metadata || machine.id)
 const sessions = new Listing('sessions', (session) => session.tag)
 
+/** `GET /v1/sessions` has so many at most. */
+const mostSessions = 150
+
 /** The one event stream of this page, and until when it may say nothing. */
 let source
 let silence
@@ -64,7 +67,7 @@ async function load(stream) {
     ])
     if (stream !== source) return
     machines.replace(machineList)
-    sessions.replace(sessionList)
+    sessions.replace(sessionList, sessionList.length === mostSessions)
     setConnection('open', 'Live')
   } catch {
     return lose(stream)
