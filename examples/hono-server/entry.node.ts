@@ -10,7 +10,7 @@ import process from 'node:process'
 import { createAdaptorServer, upgradeWebSocket } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import { runServer } from './server.ts'
-import { maxMessageBytes } from './socket-messages.ts'
+import { maxMessageBytes, updatesPath } from './socket-messages.ts'
 
 /** What the adapter takes; under `exactOptionalPropertyTypes` the types of `ws` do not fit, the objects do. */
 type SocketServer = NonNullable<Parameters<typeof createAdaptorServer>[0]['websocket']>['server']
@@ -28,10 +28,14 @@ await runServer({
         return response
       },
       websocket: { server: sockets as unknown as SocketServer },
-      // What asks for h2c, as HTTP/2 clients do at first, is a request like any other: else Node waits for somebody to
-      // upgrade it, and it is never answered. Node 22.21 and later.
+      // What asks for h2c, as HTTP/2 clients do at first, or for a WebSocket where there is none, is a request like any
+      // other: else Node waits for somebody to upgrade it, and it is never answered, or the adapter answers it as a GET
+      // without a body. Node 22.21 and later.
       serverOptions: {
-        shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+        shouldUpgradeCallback: ({ method, url, headers }) =>
+          method === 'GET' &&
+          URL.parse(url ?? '', 'http://localhost')?.pathname === updatesPath &&
+          headers.upgrade?.toLowerCase() === 'websocket',
       },
     })
     server.listen(port, hostname)

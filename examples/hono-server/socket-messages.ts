@@ -1,10 +1,13 @@
 /**
- * What the WebSockets of all runtimes have in common, though each runtime's own is another: how large a message may be, and
+ * What the WebSockets of all runtimes have in common, though each runtime's own is another: where it is, how large a message may be, and
  * how much of what was sent has not left yet.
  *
  * @module
  */
 import type { WSContext } from 'hono/ws'
+
+/** Where the WebSocket is. */
+export const updatesPath = '/v1/updates'
 
 /** A message is one heartbeat. Node and Bun refuse a larger one by themselves, before it is in memory. */
 export const maxMessageBytes = 65_536

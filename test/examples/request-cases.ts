@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { once } from 'node:events'
+import { get } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { expect } from 'vitest'
 import { brief, newId, type RouteCase, statusOf } from './route-case.ts'
 
@@ -78,6 +81,20 @@ export const requestCases: readonly RouteCase[] = [
 
       // Without a body: Deno's own server refuses the offer of a request that has one.
       expect(await statusOf(`${url}/v1/machines`, headers, [], 'GET')).toBe(200)
+    },
+  },
+  {
+    name: 'a request that offers a WebSocket where there is none is answered as any other',
+    async run({ url }) {
+      const offer = { connection: 'Upgrade', upgrade: 'websocket' }
+      const headers = { authorization: 'Bearer test-token', ...offer }
+
+      const [response] = await once(
+        get(`${url}/v1/machines/${newId()}`, { headers, agent: false }),
+        'response',
+      )
+
+      expect([response.statusCode, await json(response)]).toEqual([404, { error: 'Machine not found' }])
     },
   },
   {

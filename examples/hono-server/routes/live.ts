@@ -12,7 +12,7 @@ import type { SentEvent, Subscription } from '../event-hub.ts'
 import { waitedFor } from '../failures.ts'
 import * as inputs from '../inputs.ts'
 import type { Services } from '../services.ts'
-import { bufferedBytesOf, closeAsTooLarge, isTooLarge, sendTo } from '../socket-messages.ts'
+import { bufferedBytesOf, closeAsTooLarge, isTooLarge, sendTo, updatesPath } from '../socket-messages.ts'
 import { bodyOf, InvalidParamsError, jsonOf, queryOf } from '../validation.ts'
 import { notFound } from './not-found.ts'
 
@@ -81,7 +81,7 @@ export function liveRoutes(
     if (entry === undefined) return notFound(c, 'Machine not found')
     return entry.isClosed ? c.json({ error: 'machine_revoked' }, 410) : next()
   }
-  app.get('/v1/updates', requireUpgrade, requireMachine, updates)
+  app.get(updatesPath, requireUpgrade, requireMachine, updates)
   return app
 }
 
