@@ -59,20 +59,18 @@ export function bunSqlite({ url, driverOptions }: BunSqliteOptions): Connector {
 }
 
 async function loadDriver(driverOptions: object | undefined): Promise<SyncDriver> {
-  const Database = await importBunSqlite()
+  const Database = loadBunSqlite()
   // One driver of the dialect for each connection: it knows a single one.
   const runner = await DialectRunner.create()
   return { open: (path) => toSyncDatabase(new Database(path, driverOptions), runner) }
 }
 
-async function importBunSqlite(): Promise<DatabaseConstructor> {
-  try {
-    // webpack, and Next with it, fails on a scheme that it does not know, although nobody gets here but on Bun.
-    const module: { readonly Database: unknown } = await import(/* webpackIgnore: true */ 'bun:sqlite')
-    return module.Database as DatabaseConstructor
-  } catch (cause) {
-    throw new OpenError('Cannot load bun:sqlite as this is not Bun: choose another dialect', { cause })
-  }
+function loadBunSqlite(): DatabaseConstructor {
+  // Not imported: webpack, and Deno's bundler, fail on a scheme that they do not know, wherever it stands.
+  const module = process.getBuiltinModule('bun:sqlite') as { readonly Database: unknown } | undefined
+  if (module === undefined)
+    throw new OpenError('Cannot load bun:sqlite as this is not Bun: choose another dialect')
+  return module.Database as DatabaseConstructor
 }
 
 function toSyncDatabase(database: Database, runner: DialectRunner): SyncDatabase {

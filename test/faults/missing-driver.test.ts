@@ -102,11 +102,9 @@ describe.runIf(runtime === 'node')('a driver that cannot be loaded (on Node only
       [binary(name), ...leadingArguments[name]],
       program(factory, entry, 'ts'),
     )
-    expect(failure).toMatchObject({
-      name: 'OpenError',
-      message,
-      cause: expect.stringMatching(/Error|Message/),
-    })
+    expect(failure).toMatchObject({ name: 'OpenError', message })
+    // What a runtime brings is asked for, not tried.
+    if (message.includes('package')) expect(failure.cause).toMatch(/Error|Message/)
   })
 })
 
