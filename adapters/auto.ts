@@ -65,6 +65,7 @@ export async function openStorage<DB>(options: AutoStorageOptions): Promise<Stor
  * @throws {ConfigError} If the URL or the dialect cannot be used.
  * @example
  * ```ts
+ * import { Kysely } from 'kysely'
  * import { UnbusyDialect } from 'unbusy'
  * import { connectorFor } from 'unbusy/auto'
  *
