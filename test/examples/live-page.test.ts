@@ -28,7 +28,8 @@ const options = [
   '--disable-dev-shm-usage',
 ]
 
-describe.skipIf(reason !== '')(`live page${reason}`, () => {
+// Each waits for servers that start, and for the page to try again.
+describe.skipIf(reason !== '')(`live page${reason}`, { timeout: 60_000 }, () => {
   let browser: Awaited<ReturnType<typeof chromium.launch>>
 
   beforeAll(async () => {
