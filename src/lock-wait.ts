@@ -120,13 +120,13 @@ const serverPatience = 5
 /** A busy lock that is no writer's, told by who met it. */
 export interface OtherLock {
   /** As the start of a sentence. */
-  readonly reason: string
+  readonly note: string
 }
 
 /** What an attempt met, as the start of a sentence. */
 export function whatWasWaitedFor(error: unknown): string {
-  const what = error instanceof RemoteError ? 'The server could not be used' : 'The database stayed locked'
-  return (error as Partial<OtherLock>).reason ?? what
+  if (error instanceof RemoteError) return 'The server could not be used'
+  return (error as Partial<OtherLock> | undefined)?.note ?? 'The database stayed locked'
 }
 
 /** The lock was busy. */

@@ -75,8 +75,8 @@ async function switchJournal(connection: Connection, wanted: string): Promise<vo
     await set(connection, 'journal_mode', wanted)
   } catch (error) {
     // Out of WAL it waits for whoever has the database open, not for a lock that somebody could be seen to hold.
-    const reason = `The database stayed in journal mode ${found} instead of ${wanted} as others were using it,`
-    throw Object.assign(error as object, { reason } satisfies OtherLock)
+    const note = `The database stayed in journal mode ${found} instead of ${wanted} as others were using it,`
+    throw Object.assign(error as object, { note } satisfies OtherLock)
   }
   await expectValue(connection, 'journal_mode', wanted)
   // Until it reads, it has no part in the WAL: another process could make one, and delete it as its last user. Who watches

@@ -110,6 +110,7 @@ export class Session implements DatabaseConnection, TransactionScope {
     options?: AbortableOperationOptions,
   ): AsyncIterableIterator<QueryResult<R>> {
     try {
+      if (this.guard !== undefined) await this.guard(query)
       const { statement, wait } = this.#toRun(query, options)
       const source = await this.#inOrder(() => this.#work.openRows(statement, wait))
       yield* inChunks<R>(this.#pool, source, chunkSize)
