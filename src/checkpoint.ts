@@ -155,7 +155,7 @@ export class Checkpoints {
   /** Without a result another process has done it all. */
   #conclude(result: CheckpointResult | undefined): void {
     const isBlocked = result !== undefined && this.#phases.isBlocked(result)
-    if (isBlocked) this.#pins.met()
+    if (isBlocked || (result !== undefined && this.#phases.isGivenUp(result))) this.#pins.met()
     else if (!result?.isBusy) this.#pins.ended()
     this.#schedule.noteEnd(isBlocked, this.#host.clock.now())
     reportPin(this.#report)

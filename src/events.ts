@@ -14,8 +14,9 @@ export type StorageEvent =
   | LongTransactionEvent
 
 /**
- * A reader has kept a checkpoint from finishing for more than a second: until it ends, the WAL grows with every write
- * (contract C13). Told once for each such episode; writes go on, and the WAL recovers when the reader ends.
+ * A reader, or a process that was stopped in a checkpoint of its own, has kept a checkpoint from finishing for more than a
+ * second: until it ends, the WAL grows with every write (contract C13). Told once for each such episode; writes go on, and
+ * the WAL recovers when it ends.
  */
 export interface WalPinnedEvent extends WalPin {
   readonly kind: 'wal-pinned'

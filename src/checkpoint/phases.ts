@@ -16,6 +16,8 @@ import type { WalGauge } from './wal-gauge.ts'
 /** How long phase 2 keeps everybody's writes back for the checkpoint of another process; an fsync may take as long. */
 const insistMs = 500
 const insistEveryMs = 1
+/** And when it may do so again, after it was in vain: a process that was stopped in a checkpoint may stay there for hours. */
+const insistAgainMs = 10 * insistMs
 
 /** What a checkpoint works with. */
 export interface CheckpointPhasesHost {
@@ -34,6 +36,7 @@ export class CheckpointPhases {
   readonly #host: CheckpointPhasesHost
   /** Set while phase 1 runs: resolved when the WAL has grown too much to wait for its end. */
   #crowd: PromiseWithResolvers<void> | undefined
+  #insistsFromMs = 0
 
   constructor(host: CheckpointPhasesHost) {
     this.#host = host
@@ -66,7 +69,7 @@ export class CheckpointPhases {
     const worker = await opening
     if (worker === undefined || result === undefined) return this.#checkpointOnWriter()
     // Phase 2 would keep writes back for nothing.
-    if (this.isBlocked(result) || (isElsewhere(result) && !this.#isCrowded)) return result
+    if (this.isBlocked(result) || (isElsewhere(result) && !this.#mayInsist)) return result
     return this.#finish(worker)
   }
 
@@ -83,10 +86,19 @@ export class CheckpointPhases {
     return gauge.bytesOf(logFrames - checkpointedFrames) >= limits.limitBytes / 2
   }
 
+  /** Whether another process is in a checkpoint for so long that it is not waited for any more. */
+  isGivenUp(result: CheckpointResult): boolean {
+    return isElsewhere(result) && this.#host.clock.now() < this.#insistsFromMs
+  }
+
   /** Asked only where a worker checkpoints: who looks is synchronous then. */
   get #isCrowded(): boolean {
     const { gauge, limits } = this.#host
     return (gauge.usedBytes() ?? 0) >= limits.crowdedBytes
+  }
+
+  get #mayInsist(): boolean {
+    return this.#isCrowded && this.#host.clock.now() >= this.#insistsFromMs
   }
 
   async #finish(worker: CheckpointWorker): Promise<CheckpointResult | undefined> {
@@ -98,7 +110,7 @@ export class CheckpointPhases {
     // Another process may have been through with it while this one waited for the writer, or for the lock.
     const isDue = (): boolean => (gauge.usedBytes() ?? limits.limitBytes) >= limits.limitBytes
     // Other processes may write beside phase 2, and the WAL then does not start over, until it is too much.
-    if (!this.#isCrowded) return gate.pass('own-writes', () => runner.runInWorker(worker, 'passive'), isDue)
+    if (!this.#mayInsist) return gate.pass('own-writes', () => runner.runInWorker(worker, 'passive'), isDue)
     return gate.pass('others-too', () => this.#insist(worker, 'passive'), isDue)
   }
 
@@ -111,7 +123,11 @@ export class CheckpointPhases {
     const untilMs = clock.now() + insistMs
     for (;;) {
       const result = await runner.runInWorker(worker, mode)
-      if (!isElsewhere(result) || gate.isOpenForGood || clock.now() >= untilMs) return result
+      if (!isElsewhere(result) || gate.isOpenForGood) return result
+      if (clock.now() >= untilMs) {
+        this.#insistsFromMs = clock.now() + insistAgainMs
+        return result
+      }
       await sleep({ clock }, insistEveryMs)
     }
   }

@@ -41,7 +41,7 @@ function describePin({ reader, since, walBytes }: WalPinnedEvent): string {
   const who =
     reader === 'own'
       ? 'A stream or read-only transaction of this storage, open'
-      : 'A read transaction of another connection, mostly another process, met'
+      : 'A read transaction or checkpoint of another connection, mostly another process, met'
   const megabytes = (walBytes / 1e6).toFixed(1)
   return `${who} since ${new Date(since).toISOString()} (WAL ${megabytes} MB and growing with every write),`
 }

@@ -4,7 +4,7 @@ import { startProgram } from '../processes/program.ts'
 import { type ContractCase, describeContract } from './case.ts'
 import { heldCheckpoints, noWorker } from './held-checkpoints.ts'
 import { runtime } from './matrix.ts'
-import { countPages, createPages, smallWalBytes, writePages, writeUntil } from './wal-writes.ts'
+import { countPages, createPages, eventLog, smallWalBytes, writePages, writeUntil } from './wal-writes.ts'
 
 const alone = { libsql: 'its SQLite has the WAL-reset bug: one process alone may write' } as const
 
@@ -60,6 +60,40 @@ const cases: ContractCase[] = [
       expect(asked).toBeGreaterThan(1)
       expect(largest).toBeLessThanOrEqual(4 * smallWalBytes)
       expect(await countPages(storage.db)).toBe(rows)
+    },
+  },
+  {
+    name: 'C13 a process that was stopped in a checkpoint is named, and waited for now and then only: writes go on',
+    not: noWorker,
+    async run(context) {
+      let isElsewhere = false
+      const connector = await heldCheckpoints(context, (checkpoint) =>
+        isElsewhere ? Promise.resolve({ isBusy: true, logFrames: -1, checkpointedFrames: -1 }) : checkpoint(),
+      )
+      const { events, onWarning } = eventLog()
+      const storage = await context.open({ connector, checkpointWalBytes: smallWalBytes, onWarning })
+      await createPages(storage.db)
+      await writeUntil(storage.db, () => storage.stats().wal.lastCheckpoint !== undefined)
+
+      isElsewhere = true
+      let longWaits = 0
+      let lastMs = performance.now()
+      const endMs = lastMs + 3_000
+      await writeUntil(storage.db, () => {
+        const nowMs = performance.now()
+        if (nowMs - lastMs > 400) longWaits++
+        lastMs = nowMs
+        return nowMs > endMs
+      })
+      const { pinnedBy } = storage.stats().wal
+      isElsewhere = false
+      await writeUntil(storage.db, () => storage.stats().wal.pinnedBy === undefined)
+
+      // Half a second each: of six, there would be time for hardly anything else.
+      expect(longWaits).toBeGreaterThan(0)
+      expect(longWaits).toBeLessThanOrEqual(3)
+      expect(pinnedBy).toMatchObject({ reader: 'other' })
+      expect(events).toMatchObject([{ kind: 'wal-pinned', reader: 'other' }])
     },
   },
 ]
