@@ -110,6 +110,9 @@ function explain(path: string, cause: unknown): never {
   throw new OpenError(`Cannot open database ${path} as ${reasonOf(path, cause)}`, { cause })
 }
 
+/** 512 less the end of the name of a journal (MAX_PATHNAME in os_unix.c of SQLite), whatever the file system takes. */
+const maxPathBytes = 504
+
 /** Drivers say "unable to open database file" for each of these. Nothing here opens the file itself. */
 function reasonOf(path: string, cause: unknown): string {
   // Without it, what follows cannot be asked either.
@@ -130,5 +133,7 @@ function reasonOf(path: string, cause: unknown): string {
   if (file !== undefined && !isAllowed(path, constants.R_OK)) {
     return 'this process may not read it: its permissions must allow that'
   }
+  const { length } = new TextEncoder().encode(path)
+  if (length > maxPathBytes) return `its path has ${length} bytes: SQLite takes ${maxPathBytes} at most`
   return `the driver failed: ${cause instanceof Error ? cause.message : String(cause)}`
 }

@@ -46,6 +46,18 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'a path that is longer than SQLite takes',
+    async run(context) {
+      let folder = context.path
+      while (folder.length < 500) folder += `/${'é'.repeat(40)}`
+      await mkdir(folder, { recursive: true })
+      const path = `${folder}/app.db`
+      const { message } = await errorOf(context, path)
+      const sentence = `its path has ${Buffer.byteLength(path)} bytes: SQLite takes 504 at most`
+      expect(message).toBe(`Cannot open database ${path} as ${sentence}`)
+    },
+  },
+  {
     name: 'a file that is not a database; it is left as it was',
     async run(context) {
       const texts = ['short', 'longer than the header of a database, '.repeat(100)]
