@@ -35,7 +35,7 @@ export {
   parseDatabaseUrl,
   storageOptionsFromEnv,
 } from './config.ts'
-export type { OnConnection, OpenedConnection } from './connection/connection-init.ts'
+export type { OnConnection, OpenedConnection } from './connection/on-connection.ts'
 export type { Pragmas } from './connection/pragma-rules.ts'
 export type * from './connector/file-facts.ts'
 export type * from './connector.ts'

@@ -35,14 +35,14 @@ export async function removeLeftWal(options: PoolOptions): Promise<void> {
 
 /** As the storage opened its own: an encrypted file needs the key that `onConnection` gives. */
 function openReader(
-  { connector, pragmas = {}, onConnection }: PoolOptions,
+  { connector, pragmas = {}, onConnection, clock }: PoolOptions,
   wait: LockWait,
 ): Promise<PatientConnection> {
   const settings = { integers: 'auto', maxCachedStatements: 0 } as const
   return PatientConnection.open(
     connector,
     'reader',
-    { pragmas, onConnection, inMemory: false, settings },
+    { pragmas, onConnection, clock, inMemory: false, settings },
     wait,
   )
 }

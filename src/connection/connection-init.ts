@@ -5,23 +5,15 @@
  * @module
  */
 import type { Connection, Role } from '../connector.ts'
-import { shapeOf } from '../statement-kind.ts'
-import { assertNotOwned, type PragmaOptions } from './pragma-rules.ts'
-
-/** What `onConnection` gets: a connection whose pragmas are set and that no query has used yet. */
-export interface OpenedConnection {
-  readonly role: Role
-  /** The driver's own handle: to register functions or load extensions. Keep no statement open on it. */
-  readonly native: unknown
-  /** Runs one statement without parameters and rows, such as an ATTACH. */
-  exec(sql: string): Promise<void>
-}
-
-export type OnConnection = (connection: OpenedConnection, role: Role) => void | Promise<void>
+import type { Clock } from '../time/clock.ts'
+import type { OnConnection } from './on-connection.ts'
+import type { PragmaOptions } from './pragma-rules.ts'
 
 /** How a connection is initialized. */
 export interface InitOptions extends PragmaOptions {
   readonly onConnection?: OnConnection | undefined
+  /** How long that takes is counted on it. */
+  readonly clock?: Clock | undefined
 }
 
 /** Brings a connection into the state of its role. Safe to run again; on a settled database it takes no write lock. */
@@ -35,12 +27,9 @@ export async function setPragmas(connection: Connection, role: Role, options: In
 export async function callOnConnection(
   connection: Connection,
   role: Role,
-  { onConnection }: InitOptions,
+  { onConnection, clock }: InitOptions,
 ): Promise<void> {
-  const exec = async (sql: string): Promise<void> => {
-    const { pragma } = shapeOf(sql)
-    if (pragma?.assigns) assertNotOwned(pragma.name)
-    await connection.exec(sql)
-  }
-  await onConnection?.({ role, native: connection.native, exec }, role)
+  if (onConnection === undefined) return
+  const hook = await import('./on-connection.ts')
+  await hook.callOnConnection(connection, role, onConnection, clock)
 }

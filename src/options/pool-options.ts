@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { OnConnection } from '../connection/connection-init.ts'
+import type { OnConnection } from '../connection/on-connection.ts'
 import type { Pragmas } from '../connection/pragma-rules.ts'
 import type { Connector } from '../connector.ts'
 import type { OnWarning } from '../events.ts'
@@ -30,7 +30,10 @@ export interface PoolOptions {
   readonly drainTimeoutMs?: number
   /** Pragmas for every connection, over the defaults of the contract (C1). */
   readonly pragmas?: Pragmas
-  /** Runs after the pragmas on every physical connection, and again after each reset. */
+  /**
+   * Runs after the pragmas on every physical connection, and again after each reset. It has 30 seconds, and must not wait
+   * for a query of this storage.
+   */
   readonly onConnection?: OnConnection
   /** Writes that may wait at once; one more rejects with {@linkcode QueueFullError}. @default {100_000} */
   readonly maxQueuedWrites?: number

@@ -31,6 +31,7 @@ export async function openPool(options: PoolOptions): Promise<ConnectionPool> {
     const connections = {
       pragmas: options.pragmas ?? {},
       onConnection: options.onConnection,
+      clock: options.clock,
       inMemory: connector.capabilities.singleConnection,
       autocheckpoint: file?.autocheckpoint,
       settings: {

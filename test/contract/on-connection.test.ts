@@ -1,8 +1,9 @@
 /** C1: `onConnection` runs after the pragmas on every physical connection, with its role. */
 import { sql } from 'kysely'
 import type { OnConnection } from 'unbusy'
-import { ConstraintError, InvalidStatementError, OpenError } from 'unbusy'
+import { type Clock, ConstraintError, InvalidStatementError, OpenError, UnbusyError } from 'unbusy'
 import { expect } from 'vitest'
+import { systemClock } from '../../src/time/clock.ts'
 import { type ContractCase, describeContract } from './case.ts'
 import { observedConnector } from './observed-connector.ts'
 import { openStream } from './pragma-values.ts'
@@ -84,6 +85,31 @@ const cases: ContractCase[] = [
       await expect(sql`select 1 as a`.execute(storage.db)).rejects.toThrow('not now')
       expect((await sql`select 1 as a`.execute(storage.db)).rows).toEqual([{ a: 1 }])
       expect(opened.map(({ isClosed }) => isClosed)).toEqual([false, true, false])
+    },
+  },
+  {
+    name: 'C11 C15 an onConnection that waits for a query of its own storage, or never ends, holds up no read and no close()',
+    async run({ open }) {
+      const hooks = [() => sql`select 1`.execute(storage.db), () => new Promise(() => {})]
+      // The 30 s that it has are over at once.
+      const { schedule } = systemClock
+      const clock: Clock = {
+        ...systemClock,
+        schedule: (ms, ...rest) => schedule(ms === 30_000 ? 50 : ms, ...rest),
+      }
+      const onConnection: OnConnection = async (_, role) => {
+        if (role === 'reader') await hooks.shift()?.()
+      }
+      const storage = await open({ onConnection, clock, lockTimeoutMs: 10_000 })
+      for (const _ of hooks.slice()) {
+        const read = sql`select 1 as a`.execute(storage.db)
+        await expect(read).rejects.toThrow('Cannot use a reader as its onConnection did not end')
+      }
+      expect((await sql`select 1 as a`.execute(storage.db)).rows).toEqual([{ a: 1 }])
+      hooks.push(() => new Promise(() => {}))
+      const stream = openStream(storage.db).catch((error: unknown) => error)
+      await storage.close()
+      expect(await stream).toBeInstanceOf(UnbusyError)
     },
   },
   {
