@@ -23,6 +23,9 @@ export interface D1StatementLike {
 
 /** What a statement answers. */
 interface D1Answer {
+  readonly success?: boolean
+  /** What went wrong. */
+  readonly error?: unknown
   readonly results?: readonly Record<string, unknown>[]
   readonly meta: { readonly changes?: number; readonly last_row_id?: number }
 }
@@ -101,7 +104,9 @@ function toD1(value: BoundValue, index: number): unknown {
   throw new InvalidStatementError(`Cannot bind ${what}: D1 would store it rounded; text keeps such digits`)
 }
 
-function resultOf({ results = [], meta }: D1Answer): StatementResult {
+/** The binding throws what the first answer of a batch says of a failure, and hands those of the others on. */
+function resultOf({ success, error, results = [], meta }: D1Answer): StatementResult {
+  if (success === false) throw new Error(String(error ?? 'D1 answered that it did not succeed'))
   return {
     rows: results.map(toRow),
     ...(meta.changes !== undefined && { changes: meta.changes }),

@@ -206,6 +206,23 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C9 an answer that says itself that it is a failure is none of a write that is stored',
+    async run() {
+      const failures = ['D1_ERROR: UNIQUE constraint failed: note.text: SQLITE_CONSTRAINT', undefined]
+      const storage = await openObserved(async (send, statements) => {
+        if (statements.length > 1) return send()
+        const error = failures.shift()
+        return [{ success: false, results: [], meta: {}, ...(error !== undefined && { error }) }]
+      })
+      const write = () => storage.db.executeQuery(insert('a'))
+
+      await expect(write()).rejects.toBeInstanceOf(ConstraintError)
+      await expect(write()).rejects.toBeInstanceOf(OutcomeUnknownError)
+
+      await storage.close()
+    },
+  },
+  {
     name: 'C16 a write whose answer is lost is an OutcomeUnknownError, and is sent once',
     async run() {
       let sent = 0
