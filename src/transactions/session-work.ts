@@ -110,6 +110,8 @@ export class SessionWork {
     const transaction = this.#transaction
     if (transaction === undefined) {
       if (this.#revokedBy !== undefined) throw markAborted(this.#revokedBy)
+      // Kysely rolls back what has been committed when its own log throws at the COMMIT: that error is the one to be seen.
+      if (this.#hasJustEnded) return
       throw new TransactionControlError('Cannot end a transaction as none is open')
     }
     this.#transaction = undefined

@@ -61,6 +61,29 @@ describeContract('Kysely log and signals', [
       expect(events[1]?.query.parameters).toEqual([1])
     },
   ),
+  ...onEachKysely(
+    'C10 a log that throws is the error that is seen, and leaves no transaction open',
+    async (make) => {
+      let at = ''
+      const log = ({ query }: LogEvent): void => {
+        if (at !== '' && query.sql.startsWith(at)) throw new Error(`no log of ${at}`)
+      }
+      const db = await make({ log })
+      await sql`create table t (x unique)`.execute(db)
+      const write = (x: number): Promise<unknown> =>
+        db.transaction().execute((trx) => sql`insert into t values (${x})`.execute(trx))
+      for (const [x, place] of ['begin', 'insert', 'commit', 'rollback'].entries()) {
+        at = place
+        const first = x === 3 ? write(2) : write(x)
+        await expect(first).rejects.toThrow(`no log of ${place}`)
+        at = ''
+        await write(10 + x)
+      }
+
+      const { rows } = await sql<{ x: number }>`select x from t order by x`.execute(db)
+      expect(rows.map(({ x }) => x)).toEqual([2, 10, 11, 12, 13])
+    },
+  ),
   ...onEachKysely('log by level prints just that', async (make) => {
     const printed: string[] = []
     const spies = [
