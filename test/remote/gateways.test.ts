@@ -5,14 +5,14 @@
  */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Storage } from 'unbusy'
+import { OutcomeUnknownError, type Storage } from 'unbusy'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { run } from '../contract/run-sql.ts'
 import { type AnyDatabase, countNotes, useServer } from './remote-storage.ts'
 
 const remote = useServer()
 
-type Answer = (response: ServerResponse, body: string) => boolean
+type Answer = (response: ServerResponse, body: string) => boolean | Promise<boolean>
 
 const once = (status: number, type: string, body: string): Answer => {
   let isAnswered = false
@@ -80,6 +80,21 @@ describe('a gateway', () => {
     },
   )
 
+  it('C16 sends a COMMIT twice: its transaction, which is stored, is not told to be rolled back', async () => {
+    const twice: Answer = async (response, body) => {
+      const target = `${remote.url('http')}${response.req.url}`
+      if (/COMMIT/.test(body) && !/BEGIN/.test(body)) await fetch(target, { method: 'POST', body })
+      return false
+    }
+    const storage = await openBehind(twice)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+
+    const writing = storage.write((trx) => run(trx, "insert into note (text) values ('a')"))
+
+    await expect(writing).rejects.toBeInstanceOf(OutcomeUnknownError)
+    expect(await countNotes(storage)).toBe(1)
+  })
+
   it('takes no request without its length (411)', async () => {
     const needsLength: Answer = (response) => {
       if (response.req.headers['content-length'] !== undefined) return false
@@ -138,7 +153,7 @@ async function openBehind(answer: Answer, path = ''): Promise<Storage<AnyDatabas
   const gateway = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
-    if (answer(response, body)) return
+    if (await answer(response, body)) return
     const { url = '' } = request
     if (!url.startsWith(`${prefix}/v2`)) return response.writeHead(404).end(`no such path: ${url}`)
     const target = `${remote.url('http')}${url.slice(prefix.length)}`
