@@ -11,9 +11,10 @@
  * @module
  */
 import { readableAnswer } from './_error-answer.ts'
+import { answeredWithin } from './_request-timeout.ts'
 
-/** What the client calls with the request that it made. */
-export type Fetch = (request: Request | string, init?: RequestInit) => Promise<Response>
+/** What sends a request. A `fetch` of the user may look at its first argument alone, and answer when it likes. */
+export type Fetch = (request: Request) => Promise<Response>
 
 /** Requests made with `send` end after `timeoutMs`. */
 export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) => Promise<Response> {
@@ -21,11 +22,12 @@ export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) =>
   return async (request) => {
     const { url, method, headers } = request
     const options = { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' } as const
-    const inBlob =
-      isDeno && request.body !== null ? { method, headers, body: await request.blob() } : undefined
+    const toSend =
+      isDeno && request.body !== null
+        ? new Request(url, { ...options, method, headers, body: await request.blob() })
+        : new Request(request, options)
     try {
-      const response = await send(inBlob === undefined ? request : url, { ...options, ...inBlob })
-      return await readableAnswer(response, url)
+      return await readableAnswer(await answeredWithin(timeoutMs, 'The server', send(toSend)), url)
     } catch (error) {
       throw withReason(error)
     }

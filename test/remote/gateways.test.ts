@@ -5,7 +5,8 @@
  */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { OutcomeUnknownError, type Storage } from 'unbusy'
+import { LockTimeoutError, OutcomeUnknownError, openStorage, type Storage } from 'unbusy'
+import { type LibsqlOptions, libsql } from 'unbusy/libsql'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { run } from '../contract/run-sql.ts'
 import { type AnyDatabase, countNotes, useServer } from './remote-storage.ts'
@@ -95,6 +96,26 @@ describe('a gateway', () => {
     expect(await countNotes(storage)).toBe(1)
   })
 
+  it('C16 redirects, and is too late, for a fetch of the user that looks at its first argument alone', async () => {
+    let what = 'redirect'
+    const answer: Answer = (response, body) => {
+      if (!body.includes('insert')) return false
+      if (what === 'redirect')
+        response.writeHead(307, { location: `${remote.url('http')}/v2/pipeline` }).end()
+      // The rest of it never comes.
+      else response.writeHead(200, { 'content-type': json }).write('{"baton":')
+      return true
+    }
+    const driverOptions = { fetch: (request: Request) => fetch(request) }
+    const storage = await openBehind(answer, '', { driverOptions, requestTimeoutMs: 300 })
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const insert = () => storage.db.insertInto('note').values({ text: 'a' }).execute()
+
+    await expect(insert()).rejects.toMatchObject({ outcome: 'refused' })
+    what = 'late'
+    await expect(insert()).rejects.toMatchObject({ outcome: 'unknown' })
+  })
+
   it('takes no request without its length (411)', async () => {
     const needsLength: Answer = (response) => {
       if (response.req.headers['content-length'] !== undefined) return false
@@ -143,12 +164,23 @@ describe('a gateway', () => {
   })
 })
 
+it('C3 a fetch of the user that never answers is not waited for', async () => {
+  const driverOptions = { fetch: () => new Promise(() => {}) }
+  const connector = libsql({ url: 'http://127.0.0.1:1', requestTimeoutMs: 100, driverOptions })
+
+  await expect(openStorage({ connector, lockTimeoutMs: 50 })).rejects.toBeInstanceOf(LockTimeoutError)
+})
+
 function insertsOnly(answer: Answer): Answer {
   return (response, body) => body.includes('insert') && answer(response, body)
 }
 
 /** A storage on the server, by way of a gateway, at a path of it, that answers what it likes by itself. */
-async function openBehind(answer: Answer, path = ''): Promise<Storage<AnyDatabase>> {
+async function openBehind(
+  answer: Answer,
+  path = '',
+  options: Partial<LibsqlOptions> = {},
+): Promise<Storage<AnyDatabase>> {
   const prefix = path.replace(/\/$/, '')
   const gateway = createServer(async (request, response) => {
     let body = ''
@@ -167,7 +199,7 @@ async function openBehind(answer: Answer, path = ''): Promise<Storage<AnyDatabas
     gateway.closeAllConnections()
   })
   const { port } = gateway.address() as AddressInfo
-  return remote.open('http', { lockTimeoutMs: 5_000 }, { url: `http://127.0.0.1:${port}${path}` })
+  return remote.open('http', { lockTimeoutMs: 5_000 }, { ...options, url: `http://127.0.0.1:${port}${path}` })
 }
 
 function listen(server: Server): Promise<void> {
