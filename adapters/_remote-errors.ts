@@ -55,10 +55,7 @@ const badCertificateCode = /CERT|^UNABLE_TO_VERIFY_LEAF|^SELF_SIGNED/
 const badCertificate = /invalid peer certificate/
 const badCertificateOfSocket = /^(?!WebSocket was closed).*certificate/
 
-/**
- * The server restarted, or its stream expired so long ago that it does not know it any more; or a gateway has sent the
- * request twice, and this is the answer to the second one: the first may have been the COMMIT.
- */
+/** The server restarted, or its stream expired so long ago that it does not know it any more. */
 const lostStream = /baton/i
 
 /** SQLite's kinds of constraints, which the server tells in words alone; a PRIMARY KEY is UNIQUE to them. */
@@ -135,7 +132,7 @@ function statusOf(error: unknown): unknown {
 
 function outcomeOfStatus(status: unknown, message: string): Outcome {
   if (status === 429) return 'not-applied'
-  if (status === 400 && lostStream.test(message)) return 'unknown'
+  if (status === 400 && lostStream.test(message)) return 'rolled-back'
   // Gateways, and servers in Rust (tower), say so of a request that took too long as well: it may have run.
   if (status === 408) return 'unknown'
   // A redirect is followed by nobody.
