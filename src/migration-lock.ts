@@ -4,13 +4,11 @@
  *
  * @module
  */
-import { CompiledQuery, type Kysely, type QueryResult } from 'kysely'
+import type { Kysely } from 'kysely'
 import { LockTimeoutError, UnbusyError } from './errors.ts'
 import { systemClock } from './time/clock.ts'
+import { type LockRow, migrationLockTable, OwnLockRow } from './transactions/migration-lock-row.ts'
 import type { Session } from './transactions/session.ts'
-
-/** The table of the lock; introspection hides it. */
-export const migrationLockTable = 'unbusy_migration_lock'
 
 /**
  * When an owner counts as dead: when the row stayed unrenewed before our eyes, for a time on our own clock that never
@@ -38,17 +36,11 @@ export const migrationLockTimes: MigrationLockTimes = {
 }
 const pollEveryMs = 50
 
-interface LockRow {
-  readonly owner: string
-  readonly expires_at: number
-}
-
 /** The migration lock of one Migrator run. */
 export class MigrationLock {
   readonly #db: Kysely<unknown>
-  readonly #name: string
+  readonly #row: OwnLockRow
   readonly #times: MigrationLockTimes
-  readonly #owner: string = crypto.randomUUID()
   #renewal: ReturnType<typeof setTimeout> | undefined
   /** When the last renewal began that came through: no later than others see it. */
   #renewedAtMs = 0
@@ -60,7 +52,7 @@ export class MigrationLock {
   /** @param db The Migrator's own handle, bound to one session. */
   constructor(db: Kysely<unknown>, name: string, times: MigrationLockTimes = migrationLockTimes) {
     this.#db = db.withoutPlugins()
-    this.#name = name
+    this.#row = new OwnLockRow(this.#db, name)
     this.#times = times
   }
 
@@ -73,9 +65,7 @@ export class MigrationLock {
       pinned.liftTimeLimit()
       return pinned
     })
-    await this.#run(
-      `create table if not exists ${migrationLockTable} (name text primary key, owner text not null, expires_at integer not null) without rowid`,
-    )
+    await this.#row.createTable()
     const { leaseMs, watchMs } = this.#times
     let seen: LockRow | undefined
     let lookedAtMs = systemClock.now()
@@ -84,7 +74,7 @@ export class MigrationLock {
       const hasExpired = seen !== undefined && seen.expires_at < Date.now()
       const isDead = lookedAtMs - unchangedSinceMs >= (hasExpired ? watchMs : leaseMs)
       if (await this.#take(isDead ? seen : undefined)) break
-      const row = await this.#read()
+      const row = await this.#row.read()
       const nowMs = systemClock.now()
       const isSame = row?.owner === seen?.owner && row?.expires_at === seen?.expires_at
       // A long time between two looks went into waiting for SQLite's lock, so somebody is at work; or the machine slept.
@@ -102,12 +92,7 @@ export class MigrationLock {
   async release(): Promise<void> {
     this.#isReleased = true
     clearTimeout(this.#renewal)
-    const { numAffectedRows } = await this.#run(
-      `delete from ${migrationLockTable} where name = ? and owner = ?`,
-      this.#name,
-      this.#owner,
-    )
-    if (numAffectedRows !== 1n || this.#isLost) throw this.#lostError()
+    if (!(await this.#row.remove()) || this.#isLost) throw this.#lostError()
   }
 
   /** Asks where others may have taken the lock over since the last renewal. */
@@ -129,34 +114,13 @@ export class MigrationLock {
 
   /** Takes the lock where there is none, or from an owner that is dead. */
   async #take(dead: LockRow | undefined): Promise<boolean> {
-    const mine = [this.#owner, Date.now() + this.#times.leaseMs, this.#name]
     try {
-      const { numAffectedRows } =
-        dead === undefined
-          ? await this.#run(
-              `insert or ignore into ${migrationLockTable} (owner, expires_at, name) values (?, ?, ?)`,
-              ...mine,
-            )
-          : await this.#run(
-              `update ${migrationLockTable} set owner = ?, expires_at = ? where name = ? and owner = ? and expires_at = ?`,
-              ...mine,
-              dead.owner,
-              dead.expires_at,
-            )
-      return numAffectedRows === 1n
+      return await this.#row.take(Date.now() + this.#times.leaseMs, dead)
     } catch (error) {
       // A migration elsewhere in one statement longer than the budget is no reason to fail here.
       if (error instanceof LockTimeoutError) return false
       throw error
     }
-  }
-
-  async #read(): Promise<LockRow | undefined> {
-    const result = await this.#run(
-      `select owner, expires_at from ${migrationLockTable} where name = ?`,
-      this.#name,
-    )
-    return result.rows[0] as LockRow | undefined
   }
 
   #scheduleRenewal(): void {
@@ -168,22 +132,12 @@ export class MigrationLock {
     if (this.#isLost) return
     const nowMs = systemClock.now()
     try {
-      const { numAffectedRows } = await this.#run(
-        `update ${migrationLockTable} set expires_at = ? where name = ? and owner = ?`,
-        Date.now() + this.#times.leaseMs,
-        this.#name,
-        this.#owner,
-      )
-      if (numAffectedRows === 1n) this.#renewedAtMs = nowMs
+      if (await this.#row.renew(Date.now() + this.#times.leaseMs)) this.#renewedAtMs = nowMs
       else this.#isLost = true
     } catch {
       // A migration's own transaction may have ended badly; whether the lock still is ours shows at release.
     }
     if (!this.#isReleased && !this.#isLost) this.#scheduleRenewal()
-  }
-
-  #run(sql: string, ...parameters: unknown[]): Promise<QueryResult<unknown>> {
-    return this.#db.executeQuery(CompiledQuery.raw(sql, parameters))
   }
 }
 

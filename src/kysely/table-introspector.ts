@@ -14,8 +14,8 @@ import {
   type TableMetadata,
   type TableNode,
 } from 'kysely'
-import { migrationLockTable } from '../migration-lock.ts'
 import { ledgerTable } from '../pool/ledger.ts'
+import { migrationLockTable } from '../transactions/migration-lock-row.ts'
 
 const ownTables: ReadonlySet<string> = new Set([migrationLockTable, ledgerTable])
 

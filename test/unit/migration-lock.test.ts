@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import { openStorage } from 'unbusy'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { MigrationLock, migrationLockTable, migrationLockTimes } from '../../src/migration-lock.ts'
+import { MigrationLock, migrationLockTimes } from '../../src/migration-lock.ts'
+import { migrationLockTable } from '../../src/transactions/migration-lock-row.ts'
 import type { AnyDatabase } from '../contract/case.ts'
 import { firstConnector } from './pool.ts'
 

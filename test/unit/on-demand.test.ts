@@ -51,7 +51,7 @@ describe('openStorage()', () => {
     await storage.repository('item', { key: 'id' }).deleteMany([1])
     expect(loaded()).toEqual(['bulk/writer'])
     await db.introspection.getTables()
-    expect(loaded()).toEqual(['kysely/table-introspector', 'migration-lock'])
+    expect(loaded()).toEqual(['kysely/table-introspector'])
     storage.append({ table: 'item' }).push({ value: 4 })
     await storage.flush()
     expect(loaded()).toEqual(['buffers/flush', 'buffers/poison'])
