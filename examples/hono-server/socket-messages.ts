@@ -1,6 +1,6 @@
 /**
- * What the WebSockets of all runtimes have in common, though each runtime's own is another: where it is, how large a message may be, and
- * how much of what was sent has not left yet.
+ * What the WebSockets of all runtimes have in common, though each runtime's own is another: where it is, how large a
+ * message may be, and how much of what was sent has not left yet.
  *
  * @module
  */
