@@ -142,6 +142,7 @@ const bundleWithWebpack = `
 import webpack from 'webpack'
 const options = {
   mode: 'production',
+  optimization: { minimize: false },
   target: 'node',
   entry: './program.js',
   output: { filename: 'program.cjs' },
