@@ -17,8 +17,8 @@ describe('nextDelayMs', () => {
     expect(nextDelayMs(refusal, () => 0.5)).toBe((lowMs + highMs) / 2)
   })
 
-  it('a young wait asks six times more at once, as most locks are held for microseconds', () => {
-    const delays = [1, 6, 7].map((triesInARow) =>
+  it('a young wait asks twice more at once, as most locks are held for microseconds', () => {
+    const delays = [1, 2, 3].map((triesInARow) =>
       nextDelayMs({ ageMs: 5, triesInARow, hadItsTurn: false }, () => 0),
     )
     expect(delays).toEqual([0, 0, 0.5])
@@ -27,14 +27,14 @@ describe('nextDelayMs', () => {
 
   it('who had the lock write after write lets the others have it, once', () => {
     const first = { ageMs: 0, triesInARow: 1, hadItsTurn: true }
-    expect([nextDelayMs(first, () => 0), nextDelayMs(first, () => 1)]).toEqual([14, 20])
-    expect(nextDelayMs({ ...first, ageMs: 14 }, () => 1)).toBe(0)
+    expect([nextDelayMs(first, () => 0), nextDelayMs(first, () => 1)]).toEqual([16.5, 17.5])
+    expect(nextDelayMs({ ...first, ageMs: 16.5 }, () => 1)).toBe(0)
   })
 
   it('after that it asks more often than others, and then no oftener', () => {
     const delaysAt = (ageMs: number): number[] =>
       [0, 1].map((chance) => nextDelayMs({ ageMs, triesInARow: 7, hadItsTurn: true }, () => chance))
-    expect([14, 39.9, 40].map(delaysAt)).toEqual([
+    expect([16.5, 39.9, 40].map(delaysAt)).toEqual([
       [0.3, 1.5],
       [0.3, 1.5],
       [0.5, 5],
