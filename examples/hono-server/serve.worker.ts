@@ -89,7 +89,7 @@ async function shutDown(miniflare: Miniflare, secret: string): Promise<void> {
     code = 1
   }
   await miniflare.dispose()
-  process.exit(code)
+  process.exitCode = code
 }
 
 function bundle(): string {

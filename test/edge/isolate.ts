@@ -7,8 +7,9 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { promisify } from 'node:util'
-import { Miniflare } from 'miniflare'
+import { Miniflare, type MiniflareOptions } from 'miniflare'
 import { binary } from '../processes/peer.ts'
 
 /** A workerd process with one Worker in it. */
@@ -36,8 +37,10 @@ export async function startIsolate(
   entry: string,
   { hasCases, databases = [], variables = {} }: IsolateOptions,
 ): Promise<Isolate> {
-  const miniflare = new Miniflare({
-    modules: [{ type: 'ESModule', path: 'worker.js', contents: await bundle(entry, hasCases) }],
+  const contents = await bundle(entry, hasCases)
+  const folder = await mkdtemp(join(tmpdir(), 'unbusy-isolate-'))
+  const miniflare = startIn(folder, {
+    modules: [{ type: 'ESModule', path: 'worker.js', contents }],
     compatibilityDate: '2026-07-01',
     compatibilityFlags: hasCases ? ['nodejs_compat'] : ['disallow_eval_during_startup'],
     d1Databases: [...databases],
@@ -49,7 +52,21 @@ export async function startIsolate(
       const response = await miniflare.dispatchFetch('http://isolate/', { ...init })
       return response as unknown as Response
     },
-    [Symbol.asyncDispose]: () => miniflare.dispose(),
+    async [Symbol.asyncDispose]() {
+      await miniflare.dispose()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** With its files in a folder that is ours: it does not wait until it has removed them, and the tests are over by then. */
+function startIn(folder: string, options: MiniflareOptions): Miniflare {
+  const { TMPDIR = tmpdir() } = process.env
+  process.env.TMPDIR = folder
+  try {
+    return new Miniflare(options)
+  } finally {
+    process.env.TMPDIR = TMPDIR
   }
 }
 

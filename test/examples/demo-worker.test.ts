@@ -5,6 +5,7 @@
  * @module
  */
 import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -19,7 +20,9 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'd1')
     const target = { runtime: 'workerd', dialect: 'd1' } as const
-    await using demo = await startDemo(target, path, { PRESENCE_FLUSH_MS: '60000' })
+    await using temporary = await temporaryFolder()
+    const env = { PRESENCE_FLUSH_MS: '60000', TMPDIR: temporary.path }
+    await using demo = await startDemo(target, path, env)
     const waiting = await fillBuffers(demo)
     await using watcher = await watchEvents(demo)
     await using _socket = await openUpdates(demo, '?machineId=connected')
@@ -28,6 +31,7 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
     await watcher.ended()
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^Drained: written \d waiting writes, 3 heartbeats, \d usage events; dropped 0 /m)
+    expect(await readdir(temporary.path)).toEqual([])
     await using again = await startDemo(target, path)
     expect(await storedOf(again, waiting.session)).toEqual({
       ...waiting,
