@@ -47,7 +47,8 @@ function findParts(driver: string): readonly PartVersion[] {
 
 /** `undefined` in a bundle for CommonJS, where `import.meta` is empty, and where this file came from elsewhere. */
 function ownFolder(): string | undefined {
-  const { url } = import.meta as { readonly url?: string }
+  // Written out: in CommonJS Bun's bundler replaces nothing else, and what is left of `import.meta` is a syntax error there.
+  const url = import.meta.url as string | undefined
   return url?.startsWith('file:') ? dirname(fileURLToPath(url)) : undefined
 }
 

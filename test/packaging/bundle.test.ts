@@ -65,6 +65,12 @@ describe.skipIf(!onNode)('bundled program', () => {
     expect(await runBundle(binary('deno'), ['run', '-A', file], 'node-sqlite')).toEqual(byWorker)
   })
 
+  it('bun build for CommonJS runs on Node, and checkpoints in a worker', async () => {
+    const file = await bundle('node.cjs', '--target=node', '--format=cjs', '--packages=external')
+    expect(await runBundle(binary('node'), [file], 'better-sqlite3')).toEqual(byWorker)
+    expect(await runBundle(binary('node'), [file], 'node-sqlite')).toEqual(byWorker)
+  })
+
   it('bun build for Bun checkpoints in a worker', async () => {
     const file = await bundle('bun.mjs', '--target=bun', '--external=better-sqlite3')
     expect(await runBundle(binary('bun'), [file], 'bun-sqlite')).toEqual(byWorker)

@@ -1,5 +1,6 @@
 /**
- * What a bundled program is tested with: fills a WAL until it was checkpointed, and prints by whom.
+ * What a bundled program is tested with: fills a WAL until it was checkpointed, and prints by whom. Without an await of its
+ * own at the top, which CommonJS does not have.
  *
  * Arguments: the dialect, and the database file.
  */
@@ -15,20 +16,24 @@ const factories: Record<string, (options: { url: string }) => Connector> = {
   'node-sqlite': nodeSqlite,
   'bun-sqlite': bunSqlite,
 }
-const connector = factories[dialect]?.({ url })
-if (connector === undefined) throw new Error(`There is no dialect ${dialect}`)
-const kinds: string[] = []
-const storage = await openStorage({
-  connector,
-  checkpointWalBytes: 65_536,
-  onWarning: (message, event) => kinds.push(event?.kind ?? message),
-})
-await sql`create table page (content blob)`.execute(storage.db)
-const endMs = performance.now() + 15_000
-while (storage.stats().wal.lastCheckpoint === undefined && performance.now() < endMs) {
-  await sql`insert into page values (zeroblob(3500))`.execute(storage.db)
-  await new Promise((resolve) => setTimeout(resolve, 1))
+
+async function run(connector: Connector | undefined): Promise<void> {
+  if (connector === undefined) throw new Error(`There is no dialect ${dialect}`)
+  const kinds: string[] = []
+  const storage = await openStorage({
+    connector,
+    checkpointWalBytes: 65_536,
+    onWarning: (message, event) => kinds.push(event?.kind ?? message),
+  })
+  await sql`create table page (content blob)`.execute(storage.db)
+  const endMs = performance.now() + 15_000
+  while (storage.stats().wal.lastCheckpoint === undefined && performance.now() < endMs) {
+    await sql`insert into page values (zeroblob(3500))`.execute(storage.db)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  const by = storage.stats().wal.lastCheckpoint?.by
+  await storage.close()
+  console.log(JSON.stringify({ by, kinds }))
 }
-const by = storage.stats().wal.lastCheckpoint?.by
-await storage.close()
-console.log(JSON.stringify({ by, kinds }))
+
+void run(factories[dialect]?.({ url }))
