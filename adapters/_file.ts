@@ -28,14 +28,23 @@ export interface Opened<T> {
 /**
  * Reads the `url` of an adapter. The path becomes absolute at once, so a later `process.chdir()` cannot move the database.
  *
- * @throws {ConfigError} If it is not a path, a `file:` URL or `:memory:`.
+ * @throws {ConfigError} If it is not a path, a `file:` URL or `:memory:`, or a path that drivers read differently.
  */
 export function locateFile(url: string, dialect: string): FileLocation {
   const location = parseDatabaseUrl(url)
   if (location.kind === 'memory') return { path: ':memory:', isInMemory: true }
-  if (location.kind === 'file') return { path: resolve(location.path), isInMemory: false }
+  if (location.kind === 'file') return { path: absolutePath(location.path), isInMemory: false }
   throw new ConfigError(
     `Cannot use a remote URL with ${dialect} as it opens files only: libsql of unbusy/libsql speaks to servers`,
+  )
+}
+
+/** better-sqlite3 and bun:sqlite trim the path: they would open, and create, another file than the one that is watched. */
+function absolutePath(given: string): string {
+  const path = resolve(given)
+  if (path.trimEnd() === path && given.isWellFormed()) return path
+  throw new ConfigError(
+    `Cannot use the database URL as its path is ${JSON.stringify(path)}: it must not end with white space, nor have half a character in it`,
   )
 }
 

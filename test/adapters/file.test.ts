@@ -31,6 +31,14 @@ describe.each(adapters)('opening a file with $name', ({ create }) => {
     expect(() => create({ url: 'libsql://db.example.com' })).toThrow('unbusy/libsql')
   })
 
+  test('a path that some drivers would trim, or cannot encode, is refused by each', () => {
+    const folder = temporaryFolder()
+    const urls = ['app.db%20', 'app.db%0A', 'app.db%20/', 'app.db%EF%BB%BF', 'half \ud800.db']
+
+    for (const url of urls) expect(() => create({ url: `file:${folder}/${url}` })).toThrow(ConfigError)
+    expect(() => create({ url: `file:${folder}/app.db%20` })).toThrow('must not end with white space')
+  })
+
   test('connect() says what is wrong with the path, with the cause', async () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, 'file'), '')
