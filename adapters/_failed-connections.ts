@@ -15,14 +15,16 @@ const neverSent: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'ConnectionRefused',
   'FailedToOpenSocket',
+  // A proxy has refused to connect to the server (CONNECT).
+  'ERR_PROXY_TUNNEL',
 ])
 
 /**
- * Deno tells in words alone (https://github.com/denoland/deno, ext/fetch), and so do Node and Bun of some handshakes: the
- * connection, not the request, failed.
+ * Deno tells in words alone (https://github.com/denoland/deno, ext/fetch), and so do Node and Bun of some handshakes, and Node of
+ * proxies: the connection, not the request, failed.
  */
 const connectFailed =
-  /client error \(Connect\)|ECONNREFUSED|ENOTFOUND|TLS handshake failed|before secure TLS connection was established/
+  /client error \(Connect\)|ECONNREFUSED|ENOTFOUND|TLS handshake failed|before secure TLS connection was established|^Proxy response \(\d+\) !== 200 when HTTP Tunneling/
 
 /**
  * A WebSocket that was never open, in the words of Deno, Bun and the `ws` of Node. What Bun says of one that was open

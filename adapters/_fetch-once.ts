@@ -34,11 +34,13 @@ export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) =>
   }
 }
 
-/** Node and Deno say no more than `fetch failed`: why is behind it, with Node's many tries of a name one level deeper. */
+/** Node and Deno say no more than `fetch failed`: why is behind it, and Node has what a proxy said and many tries deeper. */
 function withReason(error: unknown): unknown {
   if (!(error instanceof TypeError) || error.message !== 'fetch failed') return error
-  const { message, errors } = Object(error.cause) as Partial<AggregateError>
+  let last: Partial<AggregateError> = error
+  while (last.cause instanceof Error) last = last.cause
+  const { message, errors } = last
   const reason = message || errors?.[0]?.message
-  if (reason) error.message += `: ${reason}`
+  if (reason && last !== error) error.message += `: ${reason}`
   return error
 }
