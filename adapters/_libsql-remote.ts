@@ -20,7 +20,7 @@ export interface LibsqlRemoteOptions {
    * was idle for 5 seconds, and until then keeps the process alive.
    */
   readonly url: string
-  /** The token of the database. It is in no error and no log. */
+  /** The token of the database. It is in no error and no log. One that expires is put into requests by a `fetch` of yours. */
   readonly authToken?: string
   /** How long the server may take to answer one request, in milliseconds. @default {15_000} */
   readonly requestTimeoutMs?: number

@@ -57,7 +57,9 @@ export function locateServer(url: string, authToken: string | undefined): Server
 /** HTTP clients refuse such a header and print it while they do. */
 function checkToken(token: string | undefined): string | undefined {
   if (token === undefined || token === '') return undefined
-  if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) return token
+  if (typeof token !== 'string')
+    throw new ConfigError(`Cannot use authToken as it is of type ${typeof token}: it must be a string`)
+  if (/^[\x21-\x7e]+$/.test(token)) return token
   throw new ConfigError(
     'Cannot use authToken as it has white space, a line end or characters beyond ASCII in it: it must be the token alone',
   )

@@ -30,6 +30,7 @@ const assumed = `
     const env: { DB: import('unbusy/d1').D1DatabaseLike }
     const log: Console
     const metrics: { walPinned(...what: unknown[]): void }
+    function currentToken(): Promise<string>
     function alertOperator(error: Error): void
   }`
 

@@ -67,6 +67,21 @@ describe.each(transports)('the token over %s', (transport) => {
   })
 })
 
+it('is one that changes when a fetch of the user puts it into each request', async () => {
+  let token = 'expired'
+  const fetchWithToken = (request: Request): Promise<Response> => {
+    request.headers.set('authorization', `Bearer ${token}`)
+    return fetch(request)
+  }
+  const connector = libsql({ url: remote.url('http'), driverOptions: { fetch: fetchWithToken } })
+
+  await expect(openStorage({ connector })).rejects.toMatchObject({ outcome: 'refused' })
+  token = authToken
+
+  await using storage = await openStorage({ connector })
+  expect(storage.isClosed).toBe(false)
+})
+
 async function openAt(url: string): Promise<void> {
   const connector = libsql({ url, requestTimeoutMs: 100 })
   await using _ = await openStorage({ connector, lockTimeoutMs: 50 })
@@ -75,7 +90,8 @@ async function openAt(url: string): Promise<void> {
 describe('a connector to a server', () => {
   it('refuses what cannot be meant, before anything is sent', async () => {
     const url = 'libsql://db.example.com'
-    expect(() => libsql({ url, authToken: 'two words' })).toThrow(ConfigError)
+    expect(() => libsql({ url, authToken: 'two words' })).toThrow('white space')
+    expect(() => libsql({ url, authToken: (() => 'token') as never })).toThrow('of type function')
     expect(() => libsql({ url: 'https://me:secret@db.example.com' })).toThrow(ConfigError)
     expect(() => libsql({ url: `${url}?tls=maybe` })).toThrow(ConfigError)
     expect(() => libsql({ url: `${url}?tls=0` })).toThrow('tls=0 needs a port')
