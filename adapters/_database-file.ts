@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { constants, realpathSync, statfsSync } from 'node:fs'
+import { constants, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseFile, FileFacts, SidecarFile } from '../src/connector/file-facts.ts'
-import { isAllowed, statOf } from './_file-access.ts'
+import { isAllowed, realPathOf, statOf } from './_file-access.ts'
 import { holdersOf } from './_file-holders.ts'
 import { partVersions } from './_part-versions.ts'
 
@@ -56,14 +56,6 @@ async function factsOf(name: string): Promise<FileFacts | undefined> {
       return [{ suffix, sizeBytes: sidecar.size, isWritable: isWritable(`${path}${suffix}`) }]
     }),
     holders: await holdersOf(path),
-  }
-}
-
-function realPathOf(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path
   }
 }
 

@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { accessSync, type Stats, statSync } from 'node:fs'
+import { accessSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { missingPermission } from './_permission.ts'
 
 /** `undefined` where there is nothing, and where this process may not look. */
 export function statOf(path: string): Stats | undefined {
@@ -24,4 +26,30 @@ export function isAllowed(path: string, mode: number): boolean {
     // Deno cannot tell without `--allow-sys`: only what the file system refuses is refused.
     return !['EACCES', 'EPERM', 'EROFS'].includes((error as { readonly code?: string }).code ?? '')
   }
+}
+
+/** Where the path is a link, SQLite keeps `-wal` and `-shm` beside the file, not beside the link. */
+export function realPathOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    // Missing, if only by now: that is for those to say who look at it.
+    return path
+  }
+}
+
+/**
+ * What the runtime throws where it does not let this process look at the files of a database and at their folder, as each write
+ * does. Where nobody asks, a file that may not be looked at is taken for one that is not there.
+ */
+export function refusedLook(path: string): unknown {
+  const file = realPathOf(path)
+  for (const each of [dirname(file), file, `${file}-wal`, `${file}-shm`]) {
+    try {
+      statSync(each)
+    } catch (error) {
+      if (missingPermission(error) !== undefined) return error
+    }
+  }
+  return undefined
 }

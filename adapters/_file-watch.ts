@@ -8,12 +8,12 @@
  *
  * @module
  */
-import { type BigIntStats, closeSync, fstatSync, openSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { type BigIntStats, closeSync, fstatSync, openSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { FileChange, FileWatch } from '../src/connector.ts'
 import { disownFile, isFileOpen } from './_engine-registry.ts'
 import type { FileLocation } from './_file.ts'
-import { statOf } from './_file-access.ts'
+import { realPathOf, statOf } from './_file-access.ts'
 
 /**
  * So old must the last change of the folder be before its times are trusted: a second change within one tick of the
@@ -179,16 +179,6 @@ function sizeOf(path: string): number {
 function stateOf(path: string): string {
   const stats = statSync(path, missingIsUndefined)
   return `${stats?.size} ${stats?.mtimeMs}`
-}
-
-/** Where the path is a link, SQLite keeps `-wal` and `-shm` beside the file, not beside the link. */
-function realPathOf(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    // It was there a moment ago: that it is gone is for the first look to say.
-    return path
-  }
 }
 
 /** Inodes exceed 2^53 on some file systems. One that is open is not given to a new file. */

@@ -8,9 +8,9 @@ import { dirname, resolve } from 'node:path'
 import type { Role } from '../src/connector.ts'
 import { ConfigError, OpenError, UnbusyError } from '../src/errors.ts'
 import { parseDatabaseUrl } from '../src/options/database-url.ts'
-import { missingPermission } from './_deno-permission.ts'
 import { claimFile, refuseOtherEngine } from './_engine-registry.ts'
-import { isAllowed, statOf } from './_file-access.ts'
+import { isAllowed, refusedLook, statOf } from './_file-access.ts'
+import { missingPermission } from './_permission.ts'
 
 /** A path that a driver can open, or a database in memory. */
 export interface FileLocation {
@@ -61,7 +61,7 @@ export function openFile<T extends { close(): void }>(
   role: Role = 'writer',
 ): Opened<T> {
   if (isInMemory) return { database: open(path), release: () => {} }
-  refuseOtherEngine(path, engine)
+  assertUsable(path, engine)
   const database = openOrExplain(path, open)
   try {
     return { database, release: claimOpened(path, engine, role) }
@@ -83,7 +83,7 @@ export async function openFileLater<T extends { close(): Promise<void> }>(
   role: Role = 'writer',
 ): Promise<Opened<T>> {
   if (isInMemory) return { database: await open(path), release: () => {} }
-  refuseOtherEngine(path, engine)
+  assertUsable(path, engine)
   const database = await open(path).catch((cause) => explain(path, cause))
   try {
     return { database, release: claimOpened(path, engine, role) }
@@ -91,6 +91,13 @@ export async function openFileLater<T extends { close(): Promise<void> }>(
     await database.close()
     throw error
   }
+}
+
+/** @throws {OpenError} If the runtime hides the file, or another engine has it open here. */
+function assertUsable(path: string, engine: string): void {
+  const refusal = refusedLook(path)
+  if (refusal !== undefined) explain(path, refusal)
+  refuseOtherEngine(path, engine)
 }
 
 function claimOpened(path: string, engine: string, role: Role): () => void {
@@ -126,7 +133,8 @@ const maxPathBytes = 504
 function reasonOf(path: string, cause: unknown): string {
   // Without it, what follows cannot be asked either.
   const permission = missingPermission(cause)
-  if (permission !== undefined) return `Deno does not let it: ${permission}`
+  if (permission !== undefined)
+    return `${'Deno' in globalThis ? 'Deno' : 'Node'} does not let it: ${permission}`
   const folder = dirname(path)
   const folderStat = statOf(folder)
   if (folderStat === undefined) return `its folder ${folder} does not exist: it must be created first`

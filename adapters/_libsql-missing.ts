@@ -4,7 +4,7 @@
  * @module
  */
 import { OpenError } from '../src/errors.ts'
-import { missingPermission } from './_deno-permission.ts'
+import { missingPermission } from './_permission.ts'
 
 /** @param cause What `import()` failed with. */
 export function cannotLoadClient(cause: unknown): OpenError {

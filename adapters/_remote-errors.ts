@@ -7,8 +7,8 @@
 import type { Outcome } from '../src/errors/outcome.ts'
 import { UnbusyError, UnsupportedError } from '../src/errors.ts'
 import { resultCodeOf } from '../src/result-code.ts'
-import { missingPermission } from './_deno-permission.ts'
 import { isUntrusted, wasNeverSent } from './_failed-connections.ts'
+import { missingPermission } from './_permission.ts'
 
 /** By the code of the client's error. What is not here, and not SQLite's, may have been applied. */
 const outcomeByCode: Readonly<Record<string, Outcome>> = {

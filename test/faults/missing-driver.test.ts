@@ -1,10 +1,10 @@
 /**
- * A driver that is not installed, that belongs to another runtime, that this Node is too old for, or that Deno does not
- * let do its work: what to do is said.
+ * A driver that is not installed, that belongs to another runtime, that this Node is too old for, or that Deno or Node's
+ * permission model does not let do its work: what to do is said.
  * On Node only: each test runs the runtime that it is about, with a copy of the sources and no package but Kysely.
  */
 import { execFile, execFileSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -127,6 +127,12 @@ const denials: readonly Denial[] = [
     message: /^Cannot open database \S+ as Deno does not let it: .* --allow-write flag$/,
   },
   {
+    // Whoever writes looks at all files of the database, and at their folder.
+    flags: ['--allow-read=app.db', '--allow-write=app.db'],
+    factory: 'nodeSqlite',
+    message: /^Cannot open database (\S+)\/app\.db as Deno does not let it: \D+ "\1", .* --allow-read flag$/,
+  },
+  {
     flags: ['--allow-read'],
     factory: 'libsql',
     message: /^Cannot load the package @libsql\/client: .* --allow-(env|ffi|sys) flag$/,
@@ -162,6 +168,45 @@ describe.runIf(runtime === 'node')('Deno without a permission (on Node only)', (
     )
     expect(failure.message).toMatch(message)
     expect(failure.name).toBe(url === undefined ? 'OpenError' : 'RemoteError')
+  })
+})
+
+describe.runIf(runtime === 'node')('Node with --permission, and without one (on Node only)', () => {
+  let folder = ''
+  let databases = ''
+
+  beforeAll(async () => {
+    databases = await mkdtemp(join(tmpdir(), 'unbusy-hidden-'))
+    folder = await folderWithout('kysely', 'better-sqlite3', '@libsql', 'libsql')
+    for (const name of ['src', 'adapters'])
+      await cp(join(root, name), join(folder, name), { recursive: true })
+  })
+
+  afterAll(async () => {
+    for (const each of [folder, databases]) await rm(each, { recursive: true, force: true })
+  })
+
+  const fail = (factory: string, entry: string, ...flags: string[]): Promise<OpenFailure> => {
+    const permissions = ['--permission', `--allow-fs-read=${folder}`, `--allow-fs-read=${root}`, ...flags]
+    const text = program(factory, entry, 'ts', join(databases, 'app.db'))
+    return opening(folder, [binary('node'), ...permissions], text)
+  }
+
+  it.each([
+    ['betterSqlite3', 'better-sqlite3'],
+    ['nodeSqlite', 'node-sqlite'],
+    ['libsql', 'libsql'],
+  ])('%s says which, and creates nothing', async (factory, entry) => {
+    const { name, message } = await fail(factory, entry, '--allow-addons')
+    expect(name).toBe('OpenError')
+    expect(message).toContain(`Cannot open database ${databases}/app.db as Node does not let it: `)
+    expect(message).toMatch(`Use --allow-fs-read to manage permissions: ${databases}`)
+    expect(await readdir(databases)).toEqual([])
+  })
+
+  it('libsql does not ask for a package that is there', async () => {
+    const { message } = await fail('libsql', 'libsql')
+    expect(message).toMatch(/^Cannot load the package @libsql\/client: .* addons is disabled/)
   })
 })
 
