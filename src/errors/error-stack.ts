@@ -4,11 +4,15 @@
  * @module
  */
 
+/** Node with `--frozen-intrinsics` lets nobody set how many frames an error has: it has ten. */
+const isLimitFixed = Object.isFrozen(Error)
+
 /**
  * Runs `attempt` with errors that have no stack: whoever waits for the lock meets a busy one hundreds of times, and to walk
  * the stack takes longer than the attempt.
  */
 export function withoutStack<T>(attempt: () => T): T {
+  if (isLimitFixed) return attempt()
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 0
   try {
@@ -42,6 +46,7 @@ export function withCallerStack(error: unknown): unknown {
 
 /** Inside a transaction, Kysely's own frames alone fill the ten that an error has. */
 function deepStack(): string | undefined {
+  if (isLimitFixed) return undefined
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 50
   try {

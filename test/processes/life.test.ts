@@ -3,14 +3,16 @@
  *
  * @module
  */
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { holdLock } from 'unbusy/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type ConnectorName, connectorNames, runtime } from '../contract/matrix.ts'
-import { peerCommand, peerQuery } from './peer.ts'
-import { type Program, startProgram } from './program.ts'
+import { binary, peerCommand, peerQuery } from './peer.ts'
+import { leadingArguments, type Program, startProgram } from './program.ts'
 
 async function start(connector: ConnectorName, deed: string): Promise<{ path: string; run(): Program }> {
   const folder = await mkdtemp(join(tmpdir(), 'unbusy-'))
@@ -89,4 +91,24 @@ describe.each(connectorNames)(`a process on ${runtime} with %s`, (connector) => 
     expect(after).toEqual(before)
     expect(await program.ended).toBe(0)
   })
+
+  it.runIf(runtime === 'node')(
+    'works where nobody may change what JavaScript brings (Node alone can)',
+    async () => {
+      const { path } = await start(connector, 'idle')
+      const program = join(import.meta.dirname, 'worker-life.ts')
+      const flags = ['--frozen-intrinsics', ...leadingArguments.node]
+
+      const { stdout } = await promisify(execFile)(binary('node'), [
+        ...flags,
+        program,
+        connector,
+        path,
+        'idle',
+      ])
+
+      expect(stdout).toBe('"idle"\n')
+      expect(await peerQuery(path, ['select count(*) as n from note'])).toEqual([{ n: 12 }])
+    },
+  )
 })
