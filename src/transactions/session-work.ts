@@ -7,20 +7,23 @@
 import type { ConnectionLease } from '../connection/connection-lease.ts'
 import type { RoutedStatement } from '../connection/statement.ts'
 import type { BeginMode, Statement, StatementResult } from '../connector.ts'
-import { TransactionControlError, TransactionEndedError, type UnbusyError } from '../errors.ts'
+import type { UnbusyError } from '../errors.ts'
 import type { LockWait } from '../lock-wait.ts'
 import { executeAlone, executeOnWriter, letWritesBreathe, withEffects } from '../pool/router.ts'
 import type { ConnectionPool } from '../pool.ts'
 import { HeldConnections } from './held-connections.ts'
 import { markAborted, OpenTransaction, type TransactionStart } from './open-transaction.ts'
+import {
+  alreadyOpen,
+  late,
+  leftOpen,
+  noneOpen,
+  noneOpenFor,
+  notByHand,
+  rolledBackAtTheEnd,
+} from './refusals.ts'
 import { openOwnReader, type RowSource } from './row-stream.ts'
 import { SavepointStack } from './savepoint-stack.ts'
-
-const leftOpen =
-  'A transaction begun as raw SQL was still open when its connection was released, and was rolled back: use db.transaction(), or COMMIT inside db.connection()'
-
-const late =
-  'Cannot run the query as its transaction or connection is over; nothing of it ran: await every query inside'
 
 /** Runs the statements of one session; the caller sees to it that they come one after the other. */
 export class SessionWork {
@@ -110,9 +113,10 @@ export class SessionWork {
     const transaction = this.#transaction
     if (transaction === undefined) {
       if (this.#revokedBy !== undefined) throw markAborted(this.#revokedBy)
+      const hasEnded = this.#hasJustEnded || this.isOver
       // Kysely rolls back what has been committed when its own log throws at the COMMIT: that error is the one to be seen.
-      if (this.#hasJustEnded) return
-      throw new TransactionControlError('Cannot end a transaction as none is open')
+      if (action === 'rollback' && hasEnded) return
+      throw hasEnded ? markAborted(rolledBackAtTheEnd()) : noneOpen()
     }
     this.#transaction = undefined
     this.#hasJustEnded = transaction.owner === 'kysely'
@@ -133,14 +137,17 @@ export class SessionWork {
     if (transaction !== undefined) await this.end('rollback').catch(() => {})
     await this.#held.release()
     // An error that the caller has already says more than this one, which would take its place.
-    if (transaction?.owner === 'raw' && !transaction.hasFailed && !this.hasFailed)
-      throw new TransactionControlError(leftOpen)
+    if (transaction?.owner === 'raw' && !transaction.hasFailed && !this.hasFailed) throw leftOpen()
   }
 
   async #executeInside(transaction: OpenTransaction, statement: RoutedStatement): Promise<StatementResult> {
     const action = statement.shape.control?.action
     if (action === 'begin') throw alreadyOpen()
-    if (action === 'commit' || action === 'rollback') return this.#endRaw(transaction, action)
+    if (action === 'commit' || action === 'rollback') {
+      if (transaction.owner === 'kysely') throw notByHand(action.toUpperCase())
+      await this.end(action)
+      return { rows: [] }
+    }
     await letWritesBreathe(this.#pool)
     const run = (): Promise<StatementResult> => transaction.run(statement, this.#held.pragmas)
     const result = await this.#held.use(run, { sql: statement.sql })
@@ -167,17 +174,7 @@ export class SessionWork {
       const savepoints = new SavepointStack()
       return this.#executeInside(await this.begin('immediate', { ...raw, savepoints }, wait), statement)
     }
-    throw new TransactionControlError(`Cannot run ${verb} as no transaction is open: begin one first`)
-  }
-
-  async #endRaw(transaction: OpenTransaction, action: 'commit' | 'rollback'): Promise<StatementResult> {
-    if (transaction.owner === 'kysely') {
-      throw new TransactionControlError(
-        `Cannot run ${action.toUpperCase()} as raw SQL inside db.transaction(): return from its callback, or throw`,
-      )
-    }
-    await this.end(action)
-    return { rows: [] }
+    throw noneOpenFor(verb)
   }
 
   /**
@@ -187,10 +184,6 @@ export class SessionWork {
   async #assertNotOver(): Promise<void> {
     if (this.#hasJustEnded) await this.#pool.connector.nextTurn()
     this.#hasJustEnded = false
-    if (this.isOver) throw this.#revokedBy ?? new TransactionEndedError(late)
+    if (this.isOver) throw this.#revokedBy ?? late()
   }
-}
-
-function alreadyOpen(): TransactionControlError {
-  return new TransactionControlError('Cannot BEGIN as a transaction is already open')
 }

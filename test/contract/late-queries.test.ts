@@ -111,4 +111,39 @@ describeContract('late queries', [
       expect(await notes(db)).toEqual(['after'])
     },
   },
+  {
+    name: 'C10 a transaction that outlives its connection() is rolled back, and its COMMIT says so',
+    async run({ open }) {
+      const { db } = await open()
+      await createNotes(db)
+      const refused = {
+        name: 'TransactionEndedError',
+        message: expect.stringMatching(/^Cannot commit the transaction as its connection is over/),
+      }
+
+      const goOn = Promise.withResolvers<void>()
+      let running: Promise<Error> | undefined
+      await db.connection().execute(async (connection) => {
+        const hasWritten = Promise.withResolvers<void>()
+        running = rejection(
+          connection.transaction().execute(async (trx) => {
+            await addNote(trx, 'of a callback')
+            hasWritten.resolve()
+            await goOn.promise
+          }),
+        )
+        await hasWritten.promise
+      })
+      goOn.resolve()
+      expect(await running).toMatchObject(refused)
+
+      const left = await db.connection().execute(async (connection) => {
+        const begun = await connection.startTransaction().execute()
+        await addNote(begun, 'controlled')
+        return begun
+      })
+      expect(await rejection(left.commit().execute())).toMatchObject(refused)
+      expect(await notes(db)).toEqual([])
+    },
+  },
 ])
