@@ -11,10 +11,13 @@ import type { OtherLock } from '../lock-wait.ts'
 import type { Row, SqlValue } from '../values.ts'
 import { type PragmaOptions, type Pragmas, synchronousLevels } from './pragma-rules.ts'
 
+/** For the reads that ask: pragma_foreign_keys, and the plan of a DELETE. */
+const readerDefaults: Pragmas = { foreign_keys: 1 }
+
 const writerDefaults: Pragmas = {
   journal_mode: 'wal',
   synchronous: 'normal',
-  foreign_keys: 1,
+  ...readerDefaults,
   journal_size_limit: 16 * 1024 * 1024,
   // A bulk statement inside a transaction keeps a journal of its own, to be undone alone; as a file that is half its time.
   temp_store: 'memory',
@@ -50,7 +53,9 @@ async function setWriterPragmas(connection: Connection, options: PragmaOptions):
 async function setReaderPragmas(connection: Connection, { pragmas }: PragmaOptions): Promise<void> {
   // What belongs to the file or to commits is the writer's; the rest (cache_size, mmap_size, ...) is each connection's.
   const { journal_mode, synchronous, journal_size_limit, ...others } = pragmas
-  for (const [name, value] of Object.entries(others)) await set(connection, name, value)
+  for (const [name, value] of Object.entries({ ...readerDefaults, ...others })) {
+    await set(connection, name, value)
+  }
   await set(connection, 'wal_autocheckpoint', 0)
   await set(connection, 'query_only', 1)
   await expectValue(connection, 'query_only', 1)

@@ -16,7 +16,7 @@ const writer: Partial<PragmaValues> = {
   temp_store: 2,
   query_only: 0,
 }
-const reader: Partial<PragmaValues> = { busy_timeout: 0, journal_mode: 'wal', query_only: 1 }
+const reader: Partial<PragmaValues> = { busy_timeout: 0, journal_mode: 'wal', foreign_keys: 1, query_only: 1 }
 
 function pragmasOfWriter(storage: Storage<AnyDatabase>): Promise<PragmaValues> {
   return storage.write((trx) => pragmaValues(trx))
