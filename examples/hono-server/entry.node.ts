@@ -4,10 +4,10 @@
  * @module
  */
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
-import { createAdaptorServer, upgradeWebSocket } from '@hono/node-server'
+import { createAdaptorServer, type HttpBindings, upgradeWebSocket } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import { runServer } from './server.ts'
 import { maxMessageBytes, updatesPath } from './socket-messages.ts'
@@ -23,6 +23,7 @@ await runServer({
     const server = createAdaptorServer({
       async fetch(request, env) {
         const response = await fetch(request, env)
+        forgetBody((env as HttpBindings).incoming)
         // Or a client that keeps its connection open would hold up the end.
         if (!server.listening) response.headers.set('connection', 'close')
         return response
@@ -46,6 +47,14 @@ await runServer({
     }
   },
 })
+
+/**
+ * Reads what is left of a body that nobody wanted, a refused one say. The adapter tries, but a stream that was looked at stays
+ * paused: it would never answer what the client asks next, and hang up on it half a second later.
+ */
+function forgetBody(incoming: IncomingMessage): void {
+  if (!incoming.readableEnded && incoming.method !== 'GET') incoming.removeAllListeners('data').resume()
+}
 
 /** Node hangs up on connections that are idle at that moment; that of an event stream, say, is so only a little later. */
 async function stop(server: Server): Promise<void> {

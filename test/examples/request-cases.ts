@@ -209,4 +209,25 @@ export const requestCases: readonly RouteCase[] = [
       expect(await inChunks(json(1_000_000))).toBe(200)
     },
   },
+  {
+    name: 'what is asked after a body that nobody read is answered, on the same connection too',
+    keepsConnection: true,
+    async run({ url }) {
+      const headers = { authorization: 'Bearer test-token' }
+      const statusAt = async (path: string, body?: string): Promise<number> => {
+        const response = await fetch(
+          `${url}${path}`,
+          body === undefined ? { headers } : { method: 'POST', headers, body },
+        )
+        await response.arrayBuffer()
+        return response.status
+      }
+      const statuses: number[] = []
+      for (let round = 0; round < 4; round++) {
+        statuses.push(await statusAt('/v1/machines', 'x'.repeat(1_100_000)))
+        statuses.push(await statusAt('/v1/nothing', 'x'.repeat(900_000)), await statusAt('/v1/machines'))
+      }
+      expect(statuses).toEqual(Array.from({ length: 4 }, () => [413, 404, 200]).flat())
+    },
+  },
 ]

@@ -14,6 +14,8 @@ export interface RouteCase {
   readonly name: string
   /** It holds the lock of the database's file, or reads and writes it from another process. @default {false} */
   readonly needsFile?: boolean
+  /** It goes on with a connection on which a body was not read; workerd cuts it at times. @default {false} */
+  readonly keepsConnection?: boolean
   run(demo: Demo): Promise<void>
 }
 
