@@ -14,7 +14,6 @@ export async function readableAnswer(response: Response, url: string): Promise<R
   if (ok) return response
   const location = headers.get('location')
   if (status >= 300 && status < 400 && location !== null) {
-    await response.body?.cancel()
     const what = `it redirects to ${originOf(location, url)}, and redirects are not followed`
     return withText(status, what, 'text/plain')
   }

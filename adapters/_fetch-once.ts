@@ -16,7 +16,13 @@ import { answeredWithin } from './_request-timeout.ts'
 /** What sends a request. A `fetch` of the user may look at its first argument alone, and answer when it likes. */
 export type Fetch = (request: Request) => Promise<Response>
 
-/** Requests made with `send` end after `timeoutMs`. */
+/**
+ * Node forgets the signal of a request that was collected as garbage: its answer could stop in the middle, and nothing would
+ * end it.
+ */
+const underWay = new Set<Request>()
+
+/** Requests made with `send` end after `timeoutMs`, whatever of the answer has come by then. */
 export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) => Promise<Response> {
   const isDeno = 'Deno' in globalThis
   return async (request) => {
@@ -26,12 +32,27 @@ export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) =>
       isDeno && request.body !== null
         ? new Request(url, { ...options, method, headers, body: await request.blob() })
         : new Request(request, options)
+    underWay.add(toSend)
     try {
-      return await readableAnswer(await answeredWithin(timeoutMs, 'The server', send(toSend)), url)
+      const answer = await answeredWithin(timeoutMs, 'The server', completeAnswer(send, toSend))
+      return await readableAnswer(answer, url)
     } catch (error) {
       throw withReason(error)
+    } finally {
+      underWay.delete(toSend)
     }
   }
+}
+
+/** The answer with all of its body: one that stops in the middle is as late as one that does not begin. */
+async function completeAnswer(send: Fetch, request: Request): Promise<Response> {
+  const answer = await send(request)
+  const body = await answer.arrayBuffer()
+  const headers = new Headers(answer.headers)
+  // It is decoded.
+  headers.delete('content-encoding')
+  // Nobody can make an answer with a status beyond, although servers send what they like.
+  return new Response(body.byteLength === 0 ? null : body, { status: Math.min(answer.status, 599), headers })
 }
 
 /** Node and Deno say no more than `fetch failed`: why is behind it, and Node has what a proxy said and many tries deeper. */

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { LockTimeoutError, openStorage, type Storage } from 'unbusy'
 import { type LibsqlOptions, libsql } from 'unbusy/libsql'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { collectGarbageUntil } from '../../adapters/_libsql-garbage.ts'
 import { run } from '../contract/run-sql.ts'
 import { type AnyDatabase, countNotes, useServer } from './remote-storage.ts'
 
@@ -151,6 +152,30 @@ describe('a gateway', () => {
 
 it('C3 a fetch of the user that never answers is not waited for', async () => {
   const driverOptions = { fetch: () => new Promise(() => {}) }
+  const connector = libsql({ url: 'http://127.0.0.1:1', requestTimeoutMs: 100, driverOptions })
+
+  await expect(openStorage({ connector, lockTimeoutMs: 50 })).rejects.toBeInstanceOf(LockTimeoutError)
+})
+
+it('C3 an answer that stops in its middle is not waited for, also when what had asked for it was collected', async () => {
+  const host = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': json }).write('{"baton":')
+    // The head has come; a full collection ends what nobody holds.
+    response.write(' ', () => void collectGarbageUntil(() => false))
+  })
+  await listen(host)
+  onTestFinished(() => {
+    host.close()
+    host.closeAllConnections()
+  })
+  const url = `http://127.0.0.1:${(host.address() as AddressInfo).port}`
+  const connector = libsql({ url, requestTimeoutMs: 1_000 })
+
+  await expect(openStorage({ connector, lockTimeoutMs: 50 })).rejects.toBeInstanceOf(LockTimeoutError)
+})
+
+it('C3 a fetch of the user whose answer never ends is not waited for', async () => {
+  const driverOptions = { fetch: async () => new Response(new ReadableStream()) }
   const connector = libsql({ url: 'http://127.0.0.1:1', requestTimeoutMs: 100, driverOptions })
 
   await expect(openStorage({ connector, lockTimeoutMs: 50 })).rejects.toBeInstanceOf(LockTimeoutError)
