@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { statSync } from 'node:fs'
 import { OpenError } from '../src/errors.ts'
+import { seenIdentityOf } from './_file-access.ts'
 
 interface Claim {
   readonly engine: string
@@ -27,7 +27,7 @@ const engines = Symbol.for('unbusy.engines')
  * @throws {OpenError} If another engine of this process has the file open.
  */
 export function refuseOtherEngine(path: string, engine: string): void {
-  const file = identityOf(path)
+  const file = seenIdentityOf(path)
   if (file !== undefined) refuse(path, engine, claims().get(file))
 }
 
@@ -39,7 +39,7 @@ export function refuseOtherEngine(path: string, engine: string): void {
  * @throws {OpenError} If another engine of this process has the file open, or the file is gone.
  */
 export function claimFile(path: string, engine: string): () => void {
-  const file = identityOf(path)
+  const file = seenIdentityOf(path)
   if (file === undefined)
     throw new OpenError(`Cannot use database ${path} as it was deleted while it was opened`)
   const files = claims()
@@ -88,15 +88,4 @@ function claims(): Map<string, Claim> {
   const scope = globalThis as { [engines]?: Map<string, Claim> }
   scope[engines] ??= new Map()
   return scope[engines]
-}
-
-/** Device and inode, which links and spellings of the path do not change; bigint, as inodes exceed 2^53 on some systems. */
-function identityOf(path: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(path, { bigint: true })
-    return `${dev}:${ino}`
-  } catch {
-    // Missing, or not to be reached: opening it will fail, and that error is the one to explain.
-    return undefined
-  }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { accessSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { accessSync, type BigIntStats, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { missingPermission } from './_permission.ts'
 
@@ -25,6 +25,24 @@ export function isAllowed(path: string, mode: number): boolean {
   } catch (error) {
     // Deno cannot tell without `--allow-sys`: only what the file system refuses is refused.
     return !['EACCES', 'EPERM', 'EROFS'].includes((error as { readonly code?: string }).code ?? '')
+  }
+}
+
+/**
+ * Device and inode, which links and spellings of the path do not change; bigint, as inodes exceed 2^53 on some systems. One
+ * that is open is not given to a new file. `undefined` where there is nothing; throws where this process may not look.
+ */
+export function identityOf(path: string): string | undefined {
+  const stats: BigIntStats | undefined = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`
+}
+
+/** {@linkcode identityOf}, but `undefined` also where this process may not look. */
+export function seenIdentityOf(path: string): string | undefined {
+  try {
+    return identityOf(path)
+  } catch {
+    return undefined
   }
 }
 

@@ -8,12 +8,12 @@
  *
  * @module
  */
-import { type BigIntStats, closeSync, fstatSync, openSync, type Stats, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { FileChange, FileWatch } from '../src/connector.ts'
 import { disownFile, isFileOpen } from './_engine-registry.ts'
 import type { FileLocation } from './_file.ts'
-import { realPathOf, statOf } from './_file-access.ts'
+import { identityOf, realPathOf, seenIdentityOf, statOf } from './_file-access.ts'
 
 /**
  * So old must the last change of the folder be before its times are trusted: a second change within one tick of the
@@ -68,7 +68,7 @@ class FolderWatch implements DatabaseFileWatch {
   get path(): string {
     const [database] = this.#files
     if (!this.#isInUse || database === undefined) return this.#path
-    return identityOf(this.#path) === database.identity ? this.#path : database.path
+    return seenIdentityOf(this.#path) === database.identity ? this.#path : database.path
   }
 
   adopt(): void {
@@ -85,6 +85,16 @@ class FolderWatch implements DatabaseFileWatch {
   }
 
   change(): FileChange | undefined {
+    try {
+      return this.#find()
+    } catch {
+      // Their folder may not be entered just now, or its file system does not answer: that says nothing of the files, and
+      // what became of them is found once they can be seen. An error after a COMMIT would have its writes run again.
+      return undefined
+    }
+  }
+
+  #find(): FileChange | undefined {
     const { mtimeMs, ctimeMs, ino } = this.#statFolder()
     // ctimeMs too: a program that unpacks or copies into the folder may set the other one back.
     if (mtimeMs === this.#trustedMtimeMs && ctimeMs === this.#trustedCtimeMs && ino === this.#trustedInode) {
@@ -108,16 +118,20 @@ class FolderWatch implements DatabaseFileWatch {
 
   isUntouched(): boolean {
     const [database, wal] = this.#files
-    // SQLite itself leaves a database alone that is not at its path any more.
-    if (database === undefined || identityOf(database.path) !== database.identity) return true
-    if (wal !== undefined && identityOf(wal.path) !== wal.identity && sizeOf(wal.path) > 0) return false
-    return stateOf(database.path) === this.#lostState
+    try {
+      // SQLite itself leaves a database alone that is not at its path any more.
+      if (database === undefined || identityOf(database.path) !== database.identity) return true
+      if (wal !== undefined && identityOf(wal.path) !== wal.identity && sizeOf(wal.path) > 0) return false
+      return stateOf(database.path) === this.#lostState
+    } catch {
+      return false
+    }
   }
 
   isWalLeft(): boolean {
     const [database, wal] = this.#files
-    if (wal === undefined || identityOf(wal.path) === undefined) return false
-    const found = identityOf(this.path)
+    if (wal === undefined || seenIdentityOf(wal.path) === undefined) return false
+    const found = seenIdentityOf(this.path)
     return found !== undefined && found === database?.identity && !isFileOpen(found)
   }
 
@@ -179,10 +193,4 @@ function sizeOf(path: string): number {
 function stateOf(path: string): string {
   const stats = statSync(path, missingIsUndefined)
   return `${stats?.size} ${stats?.mtimeMs}`
-}
-
-/** Inodes exceed 2^53 on some file systems. One that is open is not given to a new file. */
-function identityOf(path: string): string | undefined {
-  const stats: BigIntStats | undefined = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`
 }

@@ -134,7 +134,10 @@ export interface FileChange {
 export interface FileWatch {
   /** Takes the files that are there now for the right ones. */
   adopt(): void
-  /** What was deleted or replaced since. Called for every write: synchronous, and mostly one `stat`. */
+  /**
+   * What was deleted or replaced since; `undefined` also where nobody can look. Called for every write, after its COMMIT too:
+   * synchronous, mostly one `stat`, and it never throws, or what is stored would run again.
+   */
   change(): FileChange | undefined
   /** After a change: whether nobody else seems to have written to the database since the files went. */
   isUntouched(): boolean

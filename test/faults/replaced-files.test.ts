@@ -5,7 +5,17 @@
  * @module
  */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
 import { type Clock, FileReplacedError, OpenError, type Storage, systemClock } from 'unbusy'
 import type { HeldLock } from 'unbusy/testing'
@@ -285,6 +295,28 @@ const others: readonly ContractCase[] = [
       await storage.close()
       expect(await stranger(other, counts)).toEqual([{ n: 300, theirs: 300 }])
       expect(await notes((await open({ connector: own })).db)).toHaveLength(300)
+    },
+  },
+  {
+    name: 'files that cannot be looked at for a while are not lost: every write is stored, once',
+    async run({ open, connector, path }) {
+      const folder = `${path}.d`
+      mkdirSync(folder)
+      const storage = await open({ connector: await connectorTo(connector, join(folder, 'case.db')) })
+      await createNotes(storage)
+      expect((await writeAll(storage)).errors).toEqual([])
+
+      // A path that leads nowhere but to itself: as if the folder above might not be entered, also for root.
+      renameSync(folder, `${folder}.away`)
+      symlinkSync(folder, folder)
+      const hidden = await writeAll(storage)
+      unlinkSync(folder)
+      renameSync(`${folder}.away`, folder)
+
+      expect(hidden.errors).toEqual([])
+      expect(await notes(storage.db)).toHaveLength(2 * hidden.attempted)
+      unlinkSync(join(folder, 'case.db'))
+      await expectRefusal(storage, realpathSync(folder).concat('/case.db'), 'deleted')
     },
   },
   {
