@@ -137,10 +137,15 @@ function reasonOf(path: string, cause: unknown): string {
     return `${'Deno' in globalThis ? 'Deno' : 'Node'} does not let it: ${permission}`
   const folder = dirname(path)
   const folderStat = statOf(folder)
-  if (folderStat === undefined) return `its folder ${folder} does not exist: it must be created first`
-  if (!folderStat.isDirectory()) return `${folder} is not a folder`
+  // One that a folder above hides, as that may not be entered, may be there.
+  if (folderStat === undefined && isAllowed(folder, constants.F_OK)) {
+    return `its folder ${folder} does not exist: it must be created first`
+  }
+  if (folderStat?.isDirectory() === false) return `${folder} is not a folder`
   if (!isAllowed(folder, constants.X_OK)) {
-    return `this process may not enter its folder ${folder}: the permissions of the folder must allow that`
+    const those =
+      folderStat === undefined ? 'the permissions of the folders above' : 'the permissions of the folder'
+    return `this process may not enter its folder ${folder}: ${those} must allow that`
   }
   const file = statOf(path)
   if (file?.isDirectory()) return 'it is a folder: the url must name a file'

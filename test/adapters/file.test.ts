@@ -84,9 +84,14 @@ describe('opening a file without permission', () => {
       chmodSync(join(folder, 'secret.db'), 0o000)
       mkdirSync(join(folder, 'closed'))
       chmodSync(join(folder, 'closed'), 0o555)
+      mkdirSync(join(folder, 'private', 'inner'), { recursive: true })
+      chmodSync(join(folder, 'private'), 0o600)
 
       expect(openAsNobody(join(folder, 'secret.db'))).toContain('this process may not read it')
       expect(openAsNobody(join(folder, 'closed', 'new.db'))).toContain('may not create files in')
+      expect(openAsNobody(join(folder, 'private', 'inner', 'new.db'))).toContain(
+        `may not enter its folder ${join(folder, 'private', 'inner')}: the permissions of the folders above must allow`,
+      )
     },
   )
 })
