@@ -110,6 +110,8 @@ export class SessionWork {
     wait: LockWait,
   ): Promise<OpenTransaction> {
     if (this.#transaction !== undefined) throw alreadyOpen()
+    // Nobody would give the connection back.
+    if (this.isOver) throw this.#revokedBy ?? late()
     const connection = await this.#held.begin(mode, kind.isReadOnly, wait)
     this.#transaction = new OpenTransaction({ ...kind, connection, wait })
     return this.#transaction

@@ -103,10 +103,17 @@ describeContract('late queries', [
         left = connection
       })
 
-      expect(await rejection(addNote(left as never, 'late'))).toMatchObject({
+      const refused = {
         name: 'TransactionEndedError',
         message: expect.stringMatching(/^Cannot run the query as its transaction or connection is over/),
-      })
+      }
+      const over = left as unknown as Kysely<AnyDatabase>
+      expect(await rejection(addNote(over, 'late'))).toMatchObject(refused)
+      const transaction = over.transaction().execute((trx) => addNote(trx, 'later'))
+      expect(await rejection(transaction)).toMatchObject(refused)
+      const reading = over.transaction().setAccessMode('read only').execute(notes)
+      expect(await rejection(reading)).toMatchObject(refused)
+      expect(await rejection(over.startTransaction().execute())).toMatchObject(refused)
       await addNote(db, 'after')
       expect(await notes(db)).toEqual(['after'])
     },
