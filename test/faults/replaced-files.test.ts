@@ -37,6 +37,19 @@ const impatient: Clock = {
   schedule: (delayMs, callback) => systemClock.schedule(delayMs / 20, callback),
 }
 
+/** Timers that end when something has happened. */
+function scheduleAfter(event: Promise<void>): Clock['schedule'] {
+  return (_, callback) => {
+    let isCancelled = false
+    void event.then(() => {
+      if (!isCancelled) callback()
+    })
+    return () => {
+      isCancelled = true
+    }
+  }
+}
+
 /** Opens a storage, stores a note of each kind, and reads once: all three files are there and in use. */
 async function openInUse({ open }: CaseContext): Promise<Storage<AnyDatabase>> {
   const storage = await open({ clock: impatient })
@@ -209,7 +222,9 @@ const others: readonly ContractCase[] = [
   {
     name: 'what others write after the files went is not overwritten by what this process still holds',
     async run({ open, path }) {
-      const storage = await open()
+      // However long the others take to start: the storage closes its handles when they are through.
+      const theirEnd = Promise.withResolvers<void>()
+      const storage = await open({ clock: { ...systemClock, schedule: scheduleAfter(theirEnd.promise) } })
       await createNotes(storage)
       await sql`pragma wal_checkpoint(truncate)`.execute(storage.db)
       // In the WAL alone.
@@ -218,6 +233,7 @@ const others: readonly ContractCase[] = [
       unlinkSync(`${path}-shm`)
       expect((await writeAll(storage)).acknowledged).toBe(0)
       await stranger(path, theirs)
+      theirEnd.resolve()
 
       await storage.close()
 
