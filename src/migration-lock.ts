@@ -41,8 +41,6 @@ export class MigrationLock {
   readonly #db: Kysely<unknown>
   readonly #row: OwnLockRow
   readonly #times: MigrationLockTimes
-  /** Whose transactions end with the lock; missing where it was taken inside one. */
-  #session: Session | undefined
   #renewal: ReturnType<typeof setTimeout> | undefined
   /** When the last renewal began that came through: no later than others see it. */
   #renewedAtMs = 0
@@ -67,7 +65,6 @@ export class MigrationLock {
       pinned.liftTimeLimit()
       return pinned
     })
-    if (!session.isInTransaction) this.#session = session
     await this.#row.createTable()
     const { leaseMs, watchMs } = this.#times
     let seen: LockRow | undefined
@@ -95,7 +92,7 @@ export class MigrationLock {
   async release(): Promise<void> {
     this.#isReleased = true
     clearTimeout(this.#renewal)
-    if (!(await this.#row.remove(this.#session)) || this.#isLost) throw this.#lostError()
+    if (!(await this.#row.remove()) || this.#isLost) throw this.#lostError()
   }
 
   /** Asks where others may have taken the lock over since the last renewal. */

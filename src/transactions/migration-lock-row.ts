@@ -4,7 +4,6 @@
  * @module
  */
 import { CompiledQuery, type Kysely, type QueryResult } from 'kysely'
-import type { Session } from './session.ts'
 
 /** The table of the lock; introspection hides it. */
 export const migrationLockTable = 'unbusy_migration_lock'
@@ -68,15 +67,12 @@ export class OwnLockRow {
     )
   }
 
-  /** @param last The session to do it on, when what was left open there must neither hold it up nor undo it. */
-  async remove(last: Session | undefined): Promise<boolean> {
-    const query = raw(
+  remove(): Promise<boolean> {
+    return this.#change(
       `delete from ${migrationLockTable} where name = ? and owner = ?`,
       this.#name,
       this.#owner,
     )
-    const result = await (last?.executeLast(query) ?? this.#db.executeQuery(query))
-    return result.numAffectedRows === 1n
   }
 
   async #change(sql: string, ...parameters: readonly unknown[]): Promise<boolean> {
@@ -85,10 +81,6 @@ export class OwnLockRow {
   }
 
   #run(sql: string, ...parameters: readonly unknown[]): Promise<QueryResult<unknown>> {
-    return this.#db.executeQuery(raw(sql, ...parameters))
+    return this.#db.executeQuery(CompiledQuery.raw(sql, [...parameters]))
   }
-}
-
-function raw(sql: string, ...parameters: readonly unknown[]): CompiledQuery {
-  return CompiledQuery.raw(sql, [...parameters])
 }
