@@ -67,22 +67,19 @@ export class Watcher implements AsyncDisposable {
 
 /** Watches `GET /v1/events`; resolves once that has begun. */
 export async function watchEvents(demo: Demo, path = '/v1/events'): Promise<Watcher> {
-  const aborter = new AbortController()
-  const response = await fetch(`${demo.url}${path}`, {
-    headers: { authorization: `Bearer ${demoToken}` },
-    signal: aborter.signal,
-  })
-  const watcher = new Watcher(() => aborter.abort())
-  const body = response.body as ReadableStream<Uint8Array>
-  void readEvents(body, watcher).catch(() => watcher.end())
+  const { body } = await fetch(`${demo.url}${path}`, { headers: { authorization: `Bearer ${demoToken}` } })
+  const reader = (body as ReadableStream<Uint8Array>).getReader()
+  // Not by an AbortSignal: on Deno 2.9 the connection now and then stays open after it.
+  const watcher = new Watcher(() => void reader.cancel().catch(() => {}))
+  void readEvents(reader, watcher).catch(() => watcher.end())
   return watcher
 }
 
-async function readEvents(body: ReadableStream<Uint8Array>, watcher: Watcher): Promise<void> {
+async function readEvents(reader: ReadableStreamDefaultReader<Uint8Array>, watcher: Watcher): Promise<void> {
   const decoder = new TextDecoder()
   let text = ''
-  for await (const bytes of body as unknown as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(bytes, { stream: true })
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    text += decoder.decode(chunk.value, { stream: true })
     const messages = text.split('\n\n')
     text = messages.pop() ?? ''
     for (const message of messages) {
