@@ -29,9 +29,7 @@ export class UnbusyAdapter extends SqliteAdapter {
   // biome-ignore lint/suspicious/noExplicitAny: the signature is Kysely's
   override async acquireMigrationLock(db: Kysely<any>, options: MigrationLockOptions): Promise<void> {
     const { MigrationLock } = await import('./migration-lock.ts')
-    const lock = new MigrationLock(db, options.lockTable, this.#lockTimes)
-    await lock.acquire()
-    this.#locks.set(db, lock)
+    this.#locks.set(db, await MigrationLock.acquire(db, options.lockTable, this.#lockTimes))
   }
 
   /** Called by Kysely even if the lock could not be taken. */

@@ -38,7 +38,9 @@ const pollEveryMs = 50
 
 /** The migration lock of one Migrator run. */
 export class MigrationLock {
-  readonly #db: Kysely<unknown>
+  readonly #session: Session
+  /** Whether what is open on the session when the lock is released was begun under it. */
+  readonly #ownsTransactions: boolean
   readonly #row: OwnLockRow
   readonly #times: MigrationLockTimes
   #renewal: ReturnType<typeof setTimeout> | undefined
@@ -49,22 +51,34 @@ export class MigrationLock {
   #isReleased = false
   #isLost = false
 
-  /** @param db The Migrator's own handle, bound to one session. */
-  constructor(db: Kysely<unknown>, name: string, times: MigrationLockTimes = migrationLockTimes) {
-    this.#db = db.withoutPlugins()
-    this.#row = new OwnLockRow(this.#db, name)
+  private constructor(session: Session, name: string, times: MigrationLockTimes) {
+    this.#session = session
+    this.#ownsTransactions = !session.isInTransaction
+    this.#row = new OwnLockRow(session, name)
     this.#times = times
   }
 
-  /** Waits until the lock is ours: until its owner releases it, or is seen to be dead. */
-  async acquire(): Promise<void> {
+  /**
+   * Waits until the lock is ours: until its owner releases it, or is seen to be dead.
+   *
+   * @param db The Migrator's own handle, bound to one session. Later it is not asked again: a renewal that stood in line
+   * behind the transaction that waits for it would wait for ever.
+   */
+  static async acquire(
+    db: Kysely<unknown>,
+    name: string,
+    times: MigrationLockTimes = migrationLockTimes,
+  ): Promise<MigrationLock> {
+    const session = await db.getExecutor().provideConnection(async (connection) => connection as Session)
+    const lock = new MigrationLock(session, name, times)
+    await lock.#acquire()
+    return lock
+  }
+
+  async #acquire(): Promise<void> {
     // Migrations change pragmas and tables: from here on the writer is this session's alone.
-    const session = await this.#db.getExecutor().provideConnection(async (connection) => {
-      const pinned = connection as Session
-      pinned.pin()
-      pinned.liftTimeLimit()
-      return pinned
-    })
+    this.#session.pin()
+    this.#session.liftTimeLimit()
     await this.#row.createTable()
     const { leaseMs, watchMs } = this.#times
     let seen: LockRow | undefined
@@ -85,14 +99,15 @@ export class MigrationLock {
     }
     this.#renewedAtMs = lookedAtMs
     this.#scheduleRenewal()
-    session.guard = ({ sql }) => (isOurs(sql) ? undefined : this.#assertNotLost())
+    this.#session.guard = ({ sql }) => (isOurs(sql) ? undefined : this.#assertNotLost())
   }
 
   /** @throws {UnbusyError} If another process had taken the lock over in the meantime. */
   async release(): Promise<void> {
     this.#isReleased = true
     clearTimeout(this.#renewal)
-    if (!(await this.#row.remove()) || this.#isLost) throw this.#lostError()
+    const wasOurs = await (this.#ownsTransactions ? this.#row.removeAtLast() : this.#row.remove())
+    if (!wasOurs || this.#isLost) throw this.#lostError()
   }
 
   /** Asks where others may have taken the lock over since the last renewal. */

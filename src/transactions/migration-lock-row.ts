@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { CompiledQuery, type Kysely, type QueryResult } from 'kysely'
+import { CompiledQuery, type QueryResult } from 'kysely'
+import type { Session } from './session.ts'
 
 /** The table of the lock; introspection hides it. */
 export const migrationLockTable = 'unbusy_migration_lock'
@@ -17,12 +18,13 @@ export interface LockRow {
 
 /** The row of one lock, in the name of one owner. Each change answers whether there was something to change. */
 export class OwnLockRow {
-  readonly #db: Kysely<unknown>
+  readonly #session: Session
   readonly #name: string
   readonly #owner: string = crypto.randomUUID()
 
-  constructor(db: Kysely<unknown>, name: string) {
-    this.#db = db
+  /** @param session Asked past Kysely's line of those who want it: a statement that has it waits for a renewal. */
+  constructor(session: Session, name: string) {
+    this.#session = session
     this.#name = name
   }
 
@@ -68,19 +70,31 @@ export class OwnLockRow {
   }
 
   remove(): Promise<boolean> {
-    return this.#change(
-      `delete from ${migrationLockTable} where name = ? and owner = ?`,
-      this.#name,
-      this.#owner,
-    )
+    return this.#change(...this.#removal)
   }
 
-  async #change(sql: string, ...parameters: readonly unknown[]): Promise<boolean> {
-    const { numAffectedRows } = await this.#run(sql, ...parameters)
-    return numAffectedRows === 1n
+  /** Removes it for good: what was left open on the session is rolled back first, and would take this with it. */
+  async removeAtLast(): Promise<boolean> {
+    return hasChanged(await this.#session.executeLast(raw(...this.#removal)))
   }
 
-  #run(sql: string, ...parameters: readonly unknown[]): Promise<QueryResult<unknown>> {
-    return this.#db.executeQuery(CompiledQuery.raw(sql, [...parameters]))
+  get #removal(): readonly [sql: string, ...parameters: unknown[]] {
+    return [`delete from ${migrationLockTable} where name = ? and owner = ?`, this.#name, this.#owner]
   }
+
+  async #change(...query: Parameters<typeof raw>): Promise<boolean> {
+    return hasChanged(await this.#run(...query))
+  }
+
+  #run(...query: Parameters<typeof raw>): Promise<QueryResult<unknown>> {
+    return this.#session.executeQuery(raw(...query))
+  }
+}
+
+function raw(sql: string, ...parameters: readonly unknown[]): CompiledQuery {
+  return CompiledQuery.raw(sql, [...parameters])
+}
+
+function hasChanged({ numAffectedRows }: QueryResult<unknown>): boolean {
+  return numAffectedRows === 1n
 }

@@ -36,6 +36,8 @@ export class SessionWork {
   readonly #revocation: PromiseWithResolvers<UnbusyError> = Promise.withResolvers()
   /** Why the storage took a connection back. */
   #revokedBy: UnbusyError | undefined
+  /** A raw BEGIN was left open, and nothing says so yet. */
+  #hasLeftRaw = false
   /** The first write takes the writer until the release. */
   isPinned = false
   /** The caller of the session has an error. */
@@ -49,6 +51,10 @@ export class SessionWork {
       this.#revokedBy ??= error
       this.#revocation.resolve(error)
     })
+  }
+
+  get isInTransaction(): boolean {
+    return this.#transaction !== undefined
   }
 
   get lease(): ConnectionLease | undefined {
@@ -132,14 +138,31 @@ export class SessionWork {
     }
   }
 
+  /** Runs a last statement outside of what was left open, which is rolled back. Late queries of that do not follow it. */
+  async executeLast(statement: RoutedStatement, wait: LockWait): Promise<StatementResult> {
+    await this.#undoOpen()
+    this.#hasJustEnded = false
+    try {
+      return await this.execute(statement, wait)
+    } finally {
+      this.#hasJustEnded = true
+    }
+  }
+
   /** @throws {TransactionControlError} If a raw BEGIN was left open; it is rolled back. */
   async release(): Promise<void> {
-    const transaction = this.#transaction
-    // Fails only if the storage took the writer back, and then it was rolled back there.
-    if (transaction !== undefined) await this.end('rollback').catch(() => {})
+    await this.#undoOpen()
     await this.#held.release()
     // An error that the caller has already says more than this one, which would take its place.
-    if (transaction?.owner === 'raw' && !transaction.hasFailed && !this.hasFailed) throw leftOpen()
+    if (this.#hasLeftRaw && !this.hasFailed) throw leftOpen()
+  }
+
+  async #undoOpen(): Promise<void> {
+    const transaction = this.#transaction
+    if (transaction === undefined) return
+    // Fails only if the storage took the writer back, and then it was rolled back there.
+    await this.end('rollback').catch(() => {})
+    this.#hasLeftRaw = transaction.owner === 'raw' && !transaction.hasFailed
   }
 
   async #executeInside(transaction: OpenTransaction, statement: RoutedStatement): Promise<StatementResult> {

@@ -56,6 +56,11 @@ export class Session implements DatabaseConnection, TransactionScope {
     return this.#work.isOver
   }
 
+  /** Whether a transaction is open, by Kysely's builders or raw SQL. */
+  get isInTransaction(): boolean {
+    return this.#work.isInTransaction
+  }
+
   idleMs(): number {
     return this.#running > 0 ? 0 : this.#pool.clock.now() - this.#idleSinceMs
   }
@@ -102,6 +107,12 @@ export class Session implements DatabaseConnection, TransactionScope {
       if (isAbort(error, options)) return { rows: [] }
       throw withCallerStack(error)
     }
+  }
+
+  /** Runs a query for whoever ends what this session was for: what was left open is rolled back before it. */
+  async executeLast<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const { statement, wait } = this.#toRun(query, undefined)
+    return toQueryResult<R>(statement, await this.#inOrder(() => this.#work.executeLast(statement, wait)))
   }
 
   async *streamQuery<R>(

@@ -80,6 +80,10 @@ async function expectOthersToWait(db: Kysely<AnyDatabase>): Promise<void> {
   expect(await notes(db)).toEqual(['first', 'second'])
 }
 
+async function lockRows(db: Kysely<AnyDatabase>): Promise<unknown[]> {
+  return (await sql`select * from unbusy_migration_lock`.execute(db)).rows
+}
+
 async function withPlainKysely(
   { connector, path }: CaseContext,
   work: (db: Kysely<AnyDatabase>) => Promise<void>,
@@ -149,6 +153,47 @@ describeContract('migrations', [
       const result = await migrate(db, create, (handle) => addNote(handle, 'whole'))
       expect(statuses(result)).toEqual(['2 Success'])
       expect(await notes(db)).toEqual(['whole'])
+    },
+  },
+  {
+    name: 'C14 a migration that fails inside a raw BEGIN is undone, and leaves no lock that the next run waits for',
+    async run({ open }) {
+      const { db } = await open()
+      const fails: Up = async (handle) => {
+        await sql`begin`.execute(handle)
+        await createNotes(handle)
+        await sql`nonsense`.execute(handle)
+      }
+      const forgets: Up = async (handle) => {
+        await sql`begin`.execute(handle)
+        await createNotes(handle)
+      }
+
+      const failed = await migrate(db, fails)
+      expect(failed.error).toMatchObject({ code: 'SQLITE_ERROR', message: expect.stringMatching(/nonsense/) })
+      expect(await lockRows(db)).toEqual([])
+      const { error } = await migrate(db, forgets)
+      expect(error).toMatchObject({ name: 'TransactionControlError' })
+      expect(await lockRows(db)).toEqual([])
+
+      expect(statuses(await migrate(db, createNotes))).toEqual(['1 Success'])
+    },
+  },
+  {
+    name: 'C11 a migration that fails and leaves a controlled transaction open ends, and what it began is rolled back',
+    async run({ open }) {
+      const { db } = await open()
+      await createNotes(db)
+
+      const { error } = await migrate(db, async (handle) => {
+        const begun = await handle.startTransaction().execute()
+        await addNote(begun, 'half')
+        throw new Error('on purpose')
+      })
+
+      expect(error).toMatchObject({ message: 'on purpose' })
+      expect(await lockRows(db)).toEqual([])
+      expect(await notes(db)).toEqual([])
     },
   },
   {

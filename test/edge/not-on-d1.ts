@@ -49,6 +49,10 @@ const reasons: readonly (readonly [title: RegExp, reason: string])[] = [
     /^migrations: C14 (a table rebuild|the same on a plain)/,
     'D1 does not let foreign_keys be set, which is an UnsupportedError',
   ],
+  [
+    /^migrations: (C14 a migration that fails inside a raw BEGIN|C11 .*leaves a controlled transaction)/,
+    'D1 has no interactive transactions',
+  ],
   [/^migrations: C11 a migration that awaits/, 'without AsyncLocalStorage the lock budget ends such a wait'],
   [
     /^write-behind buffers: C12 coalesce\(\) writes a thousand/,

@@ -4,6 +4,7 @@
  * @module
  */
 import { once } from 'node:events'
+import type { ReadableStreamDefaultReader } from 'node:stream/web'
 import WebSocket from 'ws'
 import { type Demo, demoToken } from './demo-server.ts'
 

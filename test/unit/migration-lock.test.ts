@@ -1,9 +1,10 @@
 import { type Kysely, sql } from 'kysely'
-import { openStorage } from 'unbusy'
+import { openStorage, TransactionEndedError } from 'unbusy'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { MigrationLock, migrationLockTimes } from '../../src/migration-lock.ts'
 import { migrationLockTable } from '../../src/transactions/migration-lock-row.ts'
 import type { AnyDatabase } from '../contract/case.ts'
+import { rejection } from '../contract/note.ts'
 import { firstConnector } from './pool.ts'
 
 const times = { leaseMs: 10_000, renewEveryMs: 5, watchMs: 1_000 }
@@ -46,11 +47,26 @@ async function until(isMet: () => boolean): Promise<void> {
   expect(isMet()).toBe(true)
 }
 
+/** What has the Migrator's connection for itself. */
+const ways: readonly (readonly [
+  name: string,
+  execute: (
+    handle: Kysely<AnyDatabase>,
+    work: (inner: Kysely<AnyDatabase>) => Promise<void>,
+  ) => Promise<void>,
+])[] = [
+  ['a transaction', (handle, work) => handle.transaction().execute(work)],
+  [
+    'a read-only transaction',
+    (handle, work) => handle.transaction().setAccessMode('read only').execute(work),
+  ],
+  ['a connection', (handle, work) => handle.connection().execute(work)],
+]
+
 describe('MigrationLock', () => {
   it('renews its row until it is released, and leaves none', async () => {
     await withHandle(async (handle, renewals) => {
-      const lock = new MigrationLock(handle, 'test', times)
-      await lock.acquire()
+      const lock = await MigrationLock.acquire(handle, 'test', times)
       await until(() => renewals() >= 3)
 
       await lock.release()
@@ -62,16 +78,34 @@ describe('MigrationLock', () => {
     })
   })
 
-  it('does not go on renewing when it is released while a renewal waits for a transaction', async () => {
+  it.each(ways)('lets %s go on for longer than it is from one renewal to the next', async (_way, execute) => {
     await withHandle(async (handle, renewals) => {
-      const lock = new MigrationLock(handle, 'test', times)
-      await lock.acquire()
+      const lock = await MigrationLock.acquire(handle, 'test', times)
+      await sql`create table thing (n integer)`.execute(handle)
+
+      await execute(handle, async (inner) => {
+        for (let statement = 1; statement <= 3; statement++) {
+          const before = renewals()
+          await until(() => renewals() > before)
+          await new Promise((resolve) => setTimeout(resolve, 2 * times.renewEveryMs))
+          await sql`select * from thing`.execute(inner)
+        }
+      })
+
+      await lock.release()
+    })
+  })
+
+  it('does not go on renewing when it is released inside a transaction, which ends with that', async () => {
+    await withHandle(async (handle, renewals) => {
+      const lock = await MigrationLock.acquire(handle, 'test', times)
       let release: Promise<void> | undefined
 
-      await handle.transaction().execute(async () => {
+      const transaction = handle.transaction().execute(async () => {
         await new Promise((resolve) => setTimeout(resolve, 30))
         release = lock.release()
       })
+      expect(await rejection(transaction)).toBeInstanceOf(TransactionEndedError)
       await release
 
       const renewed = renewals()
@@ -83,13 +117,10 @@ describe('MigrationLock', () => {
   it('takes over from an owner that is dead, whose clock was hours ahead', async () => {
     await withHandle(async (handle) => {
       const quick = { leaseMs: 600, renewEveryMs: 20, watchMs: 400 }
-      const first = new MigrationLock(handle, 'test', quick)
-      await first.acquire()
+      const first = await MigrationLock.acquire(handle, 'test', quick)
       await first.release()
       await foreignRow(handle, Date.now() + 3 * 3_600_000)
-      const second = new MigrationLock(handle, 'test', quick)
-
-      await second.acquire()
+      const second = await MigrationLock.acquire(handle, 'test', quick)
 
       await second.release()
     })
@@ -97,15 +128,14 @@ describe('MigrationLock', () => {
 
   it('is not taken from an owner that renews it while the wall clock jumps', async () => {
     await withHandle(async (handle) => {
-      const lock = new MigrationLock(handle, 'test', times)
-      await lock.acquire()
+      const lock = await MigrationLock.acquire(handle, 'test', times)
       await lock.release()
       // Long over, by a clock that is ahead.
       const expiresAtMs = Date.now() - 10_000
       await foreignRow(handle, expiresAtMs)
       jumpingDate()
       let isTaken = false
-      const acquired = new MigrationLock(handle, 'test', times).acquire().then(() => {
+      const acquired = MigrationLock.acquire(handle, 'test', times).then(() => {
         isTaken = true
       })
 
