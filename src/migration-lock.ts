@@ -7,7 +7,7 @@
 import type { Kysely } from 'kysely'
 import { LockTimeoutError, UnbusyError } from './errors.ts'
 import { systemClock } from './time/clock.ts'
-import { type LockRow, migrationLockTable, OwnLockRow } from './transactions/migration-lock-row.ts'
+import { type LockRow, OwnLockRow } from './transactions/migration-lock-row.ts'
 import type { Session } from './transactions/session.ts'
 
 /**
@@ -99,7 +99,8 @@ export class MigrationLock {
     }
     this.#renewedAtMs = lookedAtMs
     this.#scheduleRenewal()
-    this.#session.guard = ({ sql }) => (isOurs(sql) ? undefined : this.#assertNotLost())
+    // What undoes is never refused.
+    this.#session.guard = ({ sql }) => (sql.startsWith('rollback') ? undefined : this.#assertNotLost())
   }
 
   /** @throws {UnbusyError} If another process had taken the lock over in the meantime. */
@@ -154,9 +155,4 @@ export class MigrationLock {
     }
     if (!this.#isReleased && !this.#isLost) this.#scheduleRenewal()
   }
-}
-
-/** What undoes is never refused. */
-function isOurs(sql: string): boolean {
-  return sql.includes(migrationLockTable) || sql.startsWith('rollback')
 }

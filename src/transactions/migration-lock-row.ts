@@ -4,7 +4,7 @@
  * @module
  */
 import { CompiledQuery, type QueryResult } from 'kysely'
-import type { Session } from './session.ts'
+import type { Session, UpkeepQuery } from './session.ts'
 
 /** The table of the lock; introspection hides it. */
 export const migrationLockTable = 'unbusy_migration_lock'
@@ -91,8 +91,8 @@ export class OwnLockRow {
   }
 }
 
-function raw(sql: string, ...parameters: readonly unknown[]): CompiledQuery {
-  return CompiledQuery.raw(sql, [...parameters])
+function raw(sql: string, ...parameters: readonly unknown[]): UpkeepQuery {
+  return { ...CompiledQuery.raw(sql, [...parameters]), isUpkeep: true }
 }
 
 function hasChanged({ numAffectedRows }: QueryResult<unknown>): boolean {

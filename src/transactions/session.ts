@@ -13,6 +13,7 @@ import {
 } from 'kysely'
 import { type RoutedStatement, toQueryResult, toStatement } from '../connection/statement.ts'
 import { currentScope, type TransactionScope } from '../connection/transaction-scope.ts'
+import type { StatementResult } from '../connector.ts'
 import { withCallerStack } from '../errors.ts'
 import type { LockWait } from '../lock-wait.ts'
 import type { WaitOptions } from '../options/pool-options.ts'
@@ -23,6 +24,11 @@ import { SessionWork } from './session-work.ts'
 /** BEGIN, COMMIT or ROLLBACK of Kysely's builders: a query like any other, so that Kysely's log shows what runs. */
 interface TransactionCommand extends CompiledQuery {
   readonly run: () => Promise<unknown>
+}
+
+/** A query of the storage's own: no guard is asked, and it is no sign of life of the code that has the session. */
+export interface UpkeepQuery extends CompiledQuery {
+  readonly isUpkeep: true
 }
 
 /** A lazy connection for Kysely. */
@@ -95,14 +101,14 @@ export class Session implements DatabaseConnection, TransactionScope {
 
   async executeQuery<R>(query: CompiledQuery, options?: AbortableOperationOptions): Promise<QueryResult<R>> {
     try {
-      if (this.guard !== undefined) await this.guard(query)
+      if (this.guard !== undefined && !isUpkeep(query)) await this.guard(query)
       if (isCommand(query)) {
         await this.#inOrder(query.run)
         return { rows: [] }
       }
       const { statement, wait } = this.#toRun(query, options)
-      const result = await this.#inOrder(() => this.#work.execute(statement, wait))
-      return toQueryResult<R>(statement, result)
+      const run = (): Promise<StatementResult> => this.#work.execute(statement, wait)
+      return toQueryResult<R>(statement, await (isUpkeep(query) ? this.#afterLast(run) : this.#inOrder(run)))
     } catch (error) {
       if (isAbort(error, options)) return { rows: [] }
       throw withCallerStack(error)
@@ -165,10 +171,16 @@ export class Session implements DatabaseConnection, TransactionScope {
   /** The end of a session must not overtake a query that nobody awaited. */
   #inOrder<T>(work: () => Promise<T>): Promise<T> {
     this.#running++
-    const done = this.#last.then(work).finally(() => {
-      this.#running--
-      this.#idleSinceMs = this.#pool.clock.now()
-    })
+    return this.#afterLast(() =>
+      work().finally(() => {
+        this.#running--
+        this.#idleSinceMs = this.#pool.clock.now()
+      }),
+    )
+  }
+
+  #afterLast<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work)
     this.#last = done.catch(() => {})
     return done
   }
@@ -190,6 +202,10 @@ export class Session implements DatabaseConnection, TransactionScope {
 
 function isCommand(query: CompiledQuery): query is TransactionCommand {
   return 'run' in query
+}
+
+function isUpkeep(query: CompiledQuery): query is UpkeepQuery {
+  return 'isUpkeep' in query
 }
 
 /** Kysely has already rejected the aborted call and would print this as a failure in the background. */

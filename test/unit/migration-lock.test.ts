@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { openStorage, TransactionEndedError } from 'unbusy'
+import { OuterWriteError, openStorage, TransactionEndedError } from 'unbusy'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { MigrationLock, migrationLockTimes } from '../../src/migration-lock.ts'
 import { migrationLockTable } from '../../src/transactions/migration-lock-row.ts'
@@ -11,7 +11,7 @@ const times = { leaseMs: 10_000, renewEveryMs: 5, watchMs: 1_000 }
 
 /** Calls back with a handle as the Migrator has one, and counts what it ran. */
 async function withHandle(
-  work: (handle: Kysely<AnyDatabase>, renewals: () => number) => Promise<void>,
+  work: (handle: Kysely<AnyDatabase>, renewals: () => number, outer: Kysely<AnyDatabase>) => Promise<void>,
 ): Promise<void> {
   let renewals = 0
   await using storage = await openStorage<AnyDatabase>({
@@ -21,7 +21,7 @@ async function withHandle(
       if (query.sql.startsWith(`update ${migrationLockTable}`)) renewals++
     },
   })
-  await storage.db.connection().execute((handle) => work(handle, () => renewals))
+  await storage.db.connection().execute((handle) => work(handle, () => renewals, storage.db))
 }
 
 /** A lock row of another process. */
@@ -92,6 +92,17 @@ describe('MigrationLock', () => {
         }
       })
 
+      await lock.release()
+    })
+  })
+
+  it('renews without a sign of life: a migration that awaits a write of the outer db is told so', async () => {
+    await withHandle(async (handle, _renewals, outer) => {
+      const lock = await MigrationLock.acquire(handle, 'test', times)
+
+      const error = await rejection(sql`create table thing (n integer)`.execute(outer))
+
+      expect(error).toBeInstanceOf(OuterWriteError)
       await lock.release()
     })
   })
