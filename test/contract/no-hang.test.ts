@@ -92,9 +92,9 @@ describeContract('no hang', [
       const countTimers = async (handle: Kysely<AnyDatabase>): Promise<number> => {
         let timers = 0
         const timer = setInterval(() => timers++, 1)
-        const endsAt = performance.now() + 200
+        const endsAt = performance.now() + 5_000
         await addNote(handle, `until ${endsAt}`)
-        while (performance.now() < endsAt) await sql`select 1`.execute(handle)
+        while (timers <= 3 && performance.now() < endsAt) await sql`select 1`.execute(handle)
         clearInterval(timer)
         return timers
       }
