@@ -10,6 +10,8 @@ import type { Clock } from '../time/clock.ts'
 
 /** After this long, what waits for the idle transaction that it was made in is a mistake. */
 const graceMs = 1_000
+/** When the timer itself is this late, the event loop was blocked, or the machine slept: the transaction had no turn either. */
+const lateMs = 100
 
 /** One transaction, as the code inside of it carries it along. */
 export interface TransactionScope {
@@ -45,12 +47,17 @@ export function enclosingScope(
 
 /** Calls back once the transaction has been open and idle so long that it must be waiting for what waits for it. */
 export function whenIdle(clock: Clock, scope: TransactionScope, callback: () => void): () => void {
-  const check = (): void => {
-    if (!scope.isOpen) return
-    const idleMs = scope.idleMs()
-    if (idleMs >= graceMs) callback()
-    else cancel = clock.schedule(graceMs - idleMs, check)
+  let cancel: () => void
+  const lookIn = (delayMs: number): void => {
+    const dueMs = clock.now() + delayMs
+    cancel = clock.schedule(delayMs, () => {
+      if (!scope.isOpen) return
+      const isLate = clock.now() - dueMs > lateMs
+      const leftMs = isLate ? graceMs : graceMs - scope.idleMs()
+      if (leftMs > 0) lookIn(leftMs)
+      else callback()
+    })
   }
-  let cancel = clock.schedule(graceMs, check)
+  lookIn(graceMs)
   return () => cancel()
 }

@@ -56,4 +56,19 @@ describe('transaction scope', () => {
     expect(called).toEqual(['idle'])
     expect(clock.pending).toBe(0)
   })
+
+  it('whenIdle() gives another second when the timer itself is late: the transaction had no turn either', async () => {
+    const clock = testClock()
+    let blockedMs = 0
+    const blocked = { ...clock, now: () => clock.now() + blockedMs }
+    const called: string[] = []
+    whenIdle(blocked, scope({ idleMs: () => blocked.now() }), () => called.push('idle'))
+
+    blockedMs = 3_000
+    await clock.advance(1_000)
+    expect(called).toEqual([])
+    await clock.advance(1_000)
+    expect(called).toEqual(['idle'])
+    expect(clock.pending).toBe(0)
+  })
 })
