@@ -4,7 +4,7 @@
  * @module
  */
 import type { PatientConnection } from '../connection.ts'
-import type { UnbusyError } from '../errors.ts'
+import { OutcomeUnknownError, type UnbusyError } from '../errors.ts'
 import type { LockWait } from '../lock-wait.ts'
 import type { Clock } from '../time/clock.ts'
 
@@ -22,12 +22,13 @@ export class ConnectionLease {
   readonly #clock: Clock
   readonly #settleRevoked: (error: UnbusyError) => void
   #revokedBy: UnbusyError | undefined
-  #revoking: Promise<void> | undefined
+  #revoking: Promise<boolean> | undefined
   #running = 0
   /** What the running work waits with, if it waits. */
   #wait: LockWait | undefined
   #idleSinceMs: number
-  #onIdle: (() => void) | undefined
+  /** Told whether what ran last came through. */
+  #onIdle: ((cameThrough: boolean) => void) | undefined
 
   constructor(connection: PatientConnection, clock: Clock) {
     this.connection = connection
@@ -61,15 +62,19 @@ export class ConnectionLease {
     if (this.#revokedBy !== undefined) throw this.#revokedBy
     this.#running++
     this.#wait = wait
+    let cameThrough = false
     try {
-      return await work(this.connection)
+      const result = await work(this.connection)
+      cameThrough = true
+      return result
     } catch (error) {
-      throw this.#revokedBy ?? error
+      // Of what was under way, such as a COMMIT, it may be unknown whether it is stored: the reason says that it is not.
+      throw error instanceof OutcomeUnknownError ? error : (this.#revokedBy ?? error)
     } finally {
       this.#running--
       this.#wait = undefined
       this.#idleSinceMs = this.#clock.now()
-      if (this.#running === 0) this.#onIdle?.()
+      if (this.#running === 0) this.#onIdle?.(cameThrough)
     }
   }
 
@@ -78,25 +83,31 @@ export class ConnectionLease {
    * somebody else then. A second reason changes nothing.
    *
    * @param tidy Undoes what else the holder did to the connection. Must not throw.
+   * @returns Whether it came in time: not if the COMMIT that was under way came through.
    */
-  revoke(error: UnbusyError, tidy?: () => Promise<void>): Promise<void> {
+  revoke(error: UnbusyError, tidy?: () => Promise<void>): Promise<boolean> {
     this.#revoking ??= this.#revoke(error, tidy)
     return this.#revoking
   }
 
-  async #revoke(error: UnbusyError, tidy?: () => Promise<void>): Promise<void> {
+  async #revoke(error: UnbusyError, tidy?: () => Promise<void>): Promise<boolean> {
+    const { direct } = this.connection
+    const wasInTransaction = direct.inTransaction
+    let cameThrough = false
     this.#revokedBy = error
     // A COMMIT that waits for readers, as in a journal mode other than WAL, must not succeed any more.
     if (this.#wait !== undefined) this.#wait.abandonedBy = error
     // And it must be through with its tries: its next one would commit the transaction of whoever comes next.
     if (this.#running > 0) {
-      await new Promise<void>((resolve) => {
+      cameThrough = await new Promise<boolean>((resolve) => {
         this.#onIdle = resolve
       })
     }
+    const isInTime = !(wasInTransaction && cameThrough && !direct.inTransaction)
     await this.connection.rollback()
     await tidy?.()
     this.#settleRevoked(error)
     this.release()
+    return isInTime
   }
 }

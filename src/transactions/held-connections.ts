@@ -134,7 +134,7 @@ export class HeldConnections {
       holds,
       lease,
       ...(!this.hasNoTimeLimit && {
-        end: (error) => void lease.revoke(error, () => this.#tidy(lease.connection)),
+        end: (error) => lease.revoke(error, () => this.#tidy(lease.connection)),
       }),
     })
     void lease.released.then(unwatch)

@@ -83,7 +83,9 @@ export class Session implements DatabaseConnection, TransactionScope {
    * what is stuck may never end.
    */
   async untilRevoked<T>(work: Promise<T>): Promise<T> {
-    const revoked = this.#work.revoked.then((error): never => {
+    const revoked = this.#work.revoked.then(async (error): Promise<never> => {
+      // A COMMIT that was under way may have come through: then the work ends in this turn, and says so.
+      await this.#pool.connector.nextTurn()
       throw error
     })
     return Promise.race([work, revoked])

@@ -22,8 +22,8 @@ export interface ConnectionHold {
     readonly lastSql: string | undefined
     idleMs?(): number
   }
-  /** Takes the connection back; missing where it is only warned about. */
-  readonly end?: (error: TransactionTimeoutError) => void
+  /** Takes the connection back, and answers whether that came in time; missing where it is only warned about. */
+  readonly end?: (error: TransactionTimeoutError) => Promise<boolean>
 }
 
 /** What the watchdog goes by. */
@@ -106,13 +106,13 @@ export class TransactionWatchdog {
   #end(hold: ConnectionHold): void {
     this.#dueMs.delete(hold)
     const ageMs = this.#host.clock.now() - hold.lease.heldSinceMs
-    this.#warn(hold, true)
-    hold.end?.(
-      new TransactionTimeoutError(
-        `Cannot go on in the transaction as it had been open for ${Math.round(ageMs)} ms (maxTransactionMs); nothing of it is stored`,
-        { ageMs, lastSql: hold.lease.lastSql },
-      ),
+    const error = new TransactionTimeoutError(
+      `Cannot go on in the transaction as it had been open for ${Math.round(ageMs)} ms (maxTransactionMs); nothing of it is stored`,
+      { ageMs, lastSql: hold.lease.lastSql },
     )
+    void hold.end?.(error).then((isEnded) => {
+      if (isEnded) this.#warn(hold, true)
+    })
   }
 
   #warn({ holds, lease }: ConnectionHold, isEnded: boolean): void {

@@ -29,8 +29,8 @@ export async function abandonWrites(
     // What is being tried at this moment may yet come through, and so may the group that runs.
     waiting.giveUp(unit, error)
   }
-  await lease?.revoke(error)
+  const isRevoked = await lease?.revoke(error)
   await pump.drained()
   const rejectedWrites = units.filter((unit) => unit.error === error).length
-  return { rejectedWrites, revokedTransactions: lease ? 1 : 0 }
+  return { rejectedWrites, revokedTransactions: isRevoked ? 1 : 0 }
 }
