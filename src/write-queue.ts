@@ -146,6 +146,8 @@ export class WriteQueue {
     return new Promise((resolve, reject) => {
       const exclusiveWork: ExclusiveWork = async (writer) => {
         await take(writer)
+        // Nobody would take it back any more.
+        if (wait.abandonedBy !== undefined) throw wait.abandonedBy
         const lease = new ConnectionLease(writer, this.#lockWait.clock)
         this.#lease = lease
         const until = lease.released.then(() => {

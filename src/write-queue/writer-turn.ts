@@ -123,7 +123,10 @@ export class WriterTurn {
   /** What is not a busy lock is the fault of the unit itself, or of the connection that could not be opened for it. */
   async reject(unit: WriteUnit | undefined, error: unknown): Promise<Rest> {
     // Taken before anything is awaited: meanwhile a more urgent one may come, and would be the first.
-    if (unit !== undefined) this.#host.waiting.take(unit)
+    if (unit !== undefined) {
+      this.#host.waiting.take(unit)
+      unit.error = error
+    }
     await this.#host.writer.rollback()
     unit?.reject(this.#host.writer.translate(error))
     return nothing

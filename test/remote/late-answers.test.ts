@@ -1,6 +1,6 @@
 /** What is on its way to a server that answers late, when somebody's time is over. */
 import type { Kysely } from 'kysely'
-import { OutcomeUnknownError } from 'unbusy'
+import { OutcomeUnknownError, StorageClosedError } from 'unbusy'
 import { testClock } from 'unbusy/testing'
 import { describe, expect, it } from 'vitest'
 import { nothingLost, rejection } from '../contract/note.ts'
@@ -72,5 +72,24 @@ describe.each(transports)('late answers over %s', (transport) => {
     await clock.advance(1_000)
 
     expect(await writing).toBeInstanceOf(OutcomeUnknownError)
+  })
+
+  it('C15 a transaction whose BEGIN was on its way when close() stopped waiting does not begin', async () => {
+    const storage = await remote.open(transport, { drainTimeoutMs: 20 })
+    await run(storage.db, schema)
+    await answerLate('BEGIN')
+    let hasBegun = false
+    const writing = rejection(
+      storage.write(() => {
+        hasBegun = true
+        return new Promise(() => {})
+      }),
+    )
+    await untilSent('BEGIN')
+
+    expect(await storage.close()).toEqual({ ...nothingLost, rejectedWrites: 1 })
+
+    expect(await writing).toBeInstanceOf(StorageClosedError)
+    expect(hasBegun).toBe(false)
   })
 })
