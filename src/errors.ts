@@ -107,8 +107,9 @@ export interface TransactionAge {
 }
 
 /**
- * The transaction was open for longer than `maxTransactionMs`, and was rolled back: nothing of it is stored. Its
- * callback may still be running; whatever it does in the transaction from now on rejects with this error.
+ * The transaction or `db.connection()` was open for longer than `maxTransactionMs`: what it had not committed is rolled
+ * back, of a transaction everything. Its callback may still be running; whatever it does in there from now on rejects
+ * with this error.
  */
 export class TransactionTimeoutError extends UnbusyError implements TransactionAge {
   override name = 'TransactionTimeoutError'

@@ -60,7 +60,7 @@ export interface LongTransactionEvent {
   readonly idleMs: number | undefined
   /** The last statement that it ran, without parameter values. */
   readonly lastSql: string | undefined
-  /** Whether the storage took its connection back (`maxTransactionMs`): nothing of it is stored. */
+  /** Whether the storage took its connection back (`maxTransactionMs`): what it had not committed is rolled back. */
   readonly isEnded: boolean
 }
 

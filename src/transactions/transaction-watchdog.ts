@@ -107,7 +107,7 @@ export class TransactionWatchdog {
     this.#dueMs.delete(hold)
     const ageMs = this.#host.clock.now() - hold.lease.heldSinceMs
     const error = new TransactionTimeoutError(
-      `Cannot go on in the transaction as it had been open for ${Math.round(ageMs)} ms (maxTransactionMs); nothing of it is stored`,
+      `Cannot go on in the transaction or db.connection() as it had been open for ${Math.round(ageMs)} ms (maxTransactionMs); what it had not committed is rolled back`,
       { ageMs, lastSql: hold.lease.lastSql },
     )
     void hold.end?.(error).then((isEnded) => {

@@ -183,7 +183,10 @@ describeContract('transactions that do not end', [
         await begun.promise
         await clock.advance(1_000)
 
-        expect(await held, begin).toBeInstanceOf(TransactionTimeoutError)
+        const error = await held
+        expect(error, begin).toBeInstanceOf(TransactionTimeoutError)
+        // One of them has stored something.
+        expect(error.message).toMatch(/what it had not committed is rolled back$/)
       }
       await addNote(storage.db, 'after')
       expect(await notes(storage.db)).toEqual(['alone', 'after'])
