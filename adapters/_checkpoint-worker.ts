@@ -12,13 +12,14 @@ import { toCheckpointResult } from '../src/checkpoint/wal-gauge.ts'
 import type { CheckpointResult, CheckpointWorker } from '../src/connector.ts'
 import type { CheckpointDriver } from './_checkpoint-script.ts'
 import { CheckpointThread } from './_checkpoint-thread.ts'
+import { claimIfThere } from './_engine-registry.ts'
 
 let lastKey = 0
 
 /**
  * Opens a database in the worker thread, which starts now if it does not run yet.
  *
- * @throws If the thread cannot be started, or the database cannot be opened there.
+ * @throws If the thread cannot be started, or the database cannot be opened there, or its files were lost.
  */
 export async function openCheckpointWorker(
   path: string,
@@ -26,9 +27,15 @@ export async function openCheckpointWorker(
 ): Promise<CheckpointWorker> {
   const thread = await CheckpointThread.running()
   const key = ++lastKey
+  // Its storage may be closed before it: a disk that does not answer is not waited for.
+  const release = claimIfThere(path, driver.name)
   const close = async (): Promise<void> => {
-    // With the thread its connections are gone.
-    if (thread.isAlive) await thread.ask({ task: 'close', key })
+    try {
+      // With the thread its connections are gone.
+      if (thread.isAlive) await thread.ask({ task: 'close', key })
+    } finally {
+      release?.()
+    }
   }
   try {
     const cloned = { ...driver, options: cloneable(options) }

@@ -39,9 +39,20 @@ export function refuseOtherEngine(path: string, engine: string): void {
  * @throws {OpenError} If another engine of this process has the file open, or the file is gone.
  */
 export function claimFile(path: string, engine: string): () => void {
-  const file = seenIdentityOf(path)
-  if (file === undefined)
+  const release = claimIfThere(path, engine)
+  if (release === undefined)
     throw new OpenError(`Cannot use database ${path} as it was deleted while it was opened`)
+  return release
+}
+
+/**
+ * {@linkcode claimFile} for what is still to be opened; `undefined` where there is nothing to be seen.
+ *
+ * @throws {OpenError} If another engine of this process has the file open.
+ */
+export function claimIfThere(path: string, engine: string): (() => void) | undefined {
+  const file = seenIdentityOf(path)
+  if (file === undefined) return undefined
   const files = claims()
   const claim = files.get(file) ?? { engine, count: 0 }
   refuse(path, engine, claim)

@@ -17,11 +17,19 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
-import { type Clock, FileReplacedError, OpenError, type Storage, systemClock } from 'unbusy'
+import {
+  type CheckpointWorker,
+  type Clock,
+  FileReplacedError,
+  OpenError,
+  type Storage,
+  systemClock,
+} from 'unbusy'
 import type { HeldLock } from 'unbusy/testing'
 import { expect } from 'vitest'
 import { collectGarbage } from '../../adapters/_libsql-garbage.ts'
 import { type AnyDatabase, type CaseContext, type ContractCase, describeContract } from '../contract/case.ts'
+import { heldCheckpoints, noWorker } from '../contract/held-checkpoints.ts'
 import { connectorTo } from '../contract/matrix.ts'
 import { notes, rejection } from '../contract/note.ts'
 import { until } from '../contract/together.ts'
@@ -213,6 +221,49 @@ const others: readonly ContractCase[] = [
       await second.close()
 
       // It would share the -shm that is lost with the connections of the second.
+      expect(error).toBeInstanceOf(OpenError)
+      expect(error.message).toMatch(/close every storage on it first, or start the process anew$/)
+      const reopened = await context.open()
+      expect((await writeAll(reopened)).errors).toEqual([])
+    },
+  },
+  {
+    name: 'so has a checkpoint to end that was still running when the storage was closed',
+    not: noWorker,
+    async run(context) {
+      const begun = Promise.withResolvers<void>()
+      const end = Promise.withResolvers<void>()
+      const ended = Promise.withResolvers<void>()
+      const connector = await heldCheckpoints(context, (checkpoint) => {
+        begun.resolve()
+        return end.promise.then(checkpoint)
+      })
+      const { openCheckpointWorker: open } = connector
+      const storage = await context.open({
+        clock: impatient,
+        checkpointWalBytes: 65_536,
+        connector: {
+          ...connector,
+          async openCheckpointWorker() {
+            const worker = (await open?.()) as CheckpointWorker
+            return { ...worker, close: () => Promise.resolve(worker.close()).finally(ended.resolve) }
+          },
+        },
+      })
+      await createNotes(storage)
+      for (let row = 0; row < 20; row++)
+        await sql`insert into note (text) values (hex(zeroblob(5000)))`.execute(storage.db)
+      await begun.promise
+      unlinkSync(`${context.path}-wal`)
+      unlinkSync(`${context.path}-shm`)
+      expect((await writeAll(storage)).acknowledged).toBe(0)
+      await storage.close()
+
+      const error = await rejection(context.open())
+      end.resolve()
+      await ended.promise
+
+      // It would share the -shm that is lost with the connection of the checkpoint.
       expect(error).toBeInstanceOf(OpenError)
       expect(error.message).toMatch(/close every storage on it first, or start the process anew$/)
       const reopened = await context.open()
