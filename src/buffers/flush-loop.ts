@@ -52,6 +52,8 @@ export interface FlushSurroundings {
 /** Not an error at once, as an outer write is: nothing is lost by it, and a flush need not write to this storage. */
 const outerFlush = '. A transaction around this call has the writer: do not await a flush in there'
 
+const closed = 'as the buffer is closed'
+
 interface Barrier {
   readonly through: number
   readonly leave: (error?: unknown) => void
@@ -111,7 +113,7 @@ export class FlushLoop {
       const { context, owner } = this.#surroundings
       const scope = owner && enclosingScope(context, owner)
       const cancelTimer = this.#clock.schedule(timeoutMs, () =>
-        leave(this.#timeout(timeoutMs, scope?.isOpen ? outerFlush : '')),
+        leave(this.#unwritten(`within ${timeoutMs} ms`, scope?.isOpen ? outerFlush : '')),
       )
       const onAbort = (): void => leave(signal?.reason)
       signal?.addEventListener('abort', onAbort, { once: true })
@@ -139,11 +141,9 @@ export class FlushLoop {
     await this.flush({ timeoutMs, signal: this.#aborter.signal }).catch(() => {})
     this.#isOver = true
     this.#disarm()
-    this.#aborter.abort(
-      new FlushTimeoutError('Cannot go on with the flush as the buffer is closed', this.#host.size),
-    )
+    this.#aborter.abort(this.#unwritten(closed))
     if (this.#running !== undefined) await within(this.#clock, abortGraceMs, this.#running)
-    for (const barrier of this.#barriers) barrier.leave(this.#timeout(timeoutMs))
+    for (const barrier of this.#barriers) barrier.leave(this.#unwritten(closed))
   }
 
   #arm(delayMs: number): void {
@@ -174,7 +174,7 @@ export class FlushLoop {
     this.settle()
     if (this.#isOver || this.#host.size === 0) return
     if (this.#isDraining && outcome === 'broken') {
-      for (const barrier of this.#barriers) barrier.leave(this.#timeout(0))
+      for (const barrier of this.#barriers) barrier.leave(this.#unwritten(closed))
     } else if (this.#hasFailed) {
       this.#arm(this.#isDraining ? Math.min(drainRetryMs, this.#intervalMs) : this.#intervalMs)
     } else {
@@ -182,11 +182,8 @@ export class FlushLoop {
     }
   }
 
-  #timeout(timeoutMs: number, why = ''): FlushTimeoutError {
+  #unwritten(why: string, hint = ''): FlushTimeoutError {
     const { size } = this.#host
-    return new FlushTimeoutError(
-      `Cannot flush within ${timeoutMs} ms: ${size} are not written yet${why}`,
-      size,
-    )
+    return new FlushTimeoutError(`Cannot flush ${why}: ${size} are not written yet${hint}`, size)
   }
 }

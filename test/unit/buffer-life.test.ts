@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { ConstraintError, FlushTimeoutError } from 'unbusy'
+import { ConstraintError, FlushTimeoutError, SqliteError } from 'unbusy'
 import { testClock } from 'unbusy/testing'
 import { describe, expect, it } from 'vitest'
 import { AppendQueue } from '../../src/append-queue.ts'
 import type { BufferHost, BufferReports, WriteBehind } from '../../src/buffers/write-behind.ts'
 import { CoalescingBuffer } from '../../src/coalescing-buffer.ts'
+import { rejection } from '../contract/note.ts'
 import { until } from '../contract/together.ts'
 import { loadFlushCode } from './flush-code.ts'
 
@@ -51,6 +52,23 @@ describe.each(Object.entries(kinds))('the end of a %s', (_kind, create) => {
     expect(await drains).toEqual([2, 2])
     expect(await buffer.drain(100)).toBe(2)
     expect(closed).toEqual([buffer])
+  })
+
+  it.each([
+    ['its time is over', () => new Promise<never>(() => {})],
+    ['another try would be the same', () => Promise.reject(new SqliteError('no such table: t', 1))],
+  ])('ends who waits for a flush with what ended it, when %s', async (_why, write) => {
+    const clock = testClock()
+    const buffer = create({ clock, lockTimeoutMs: 60_000 }, write)
+
+    const flushed = rejection(buffer.flush())
+    const drained = buffer.drain(100)
+    await until(() => clock.pending > 0)
+    await clock.advance(2_000)
+
+    expect(await drained).toBe(2)
+    const { message } = await flushed
+    expect(message).toBe('Cannot flush as the buffer is closed: 2 are not written yet')
   })
 
   it('starts no write after its time is over, not even for the other half of what failed', async () => {
