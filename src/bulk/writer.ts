@@ -31,7 +31,7 @@ export class BulkWriter {
     textsByTable.set(table, this.#texts)
   }
 
-  write(given: readonly object[], verb: BulkVerb, options: BulkOptions): Promise<BulkResult> {
+  async write(given: readonly object[], verb: BulkVerb, options: BulkOptions): Promise<BulkResult> {
     const { name, key } = this.#table
     const { columns, textOf } = this.#texts.of(verb)
     const rows = new BulkRows({
@@ -42,11 +42,16 @@ export class BulkWriter {
       duplicates: duplicatesOf(verb),
       integers: this.#pool.integerBinding,
     })
-    return writeBulk(
-      this.#host,
-      { given: keptFrom(given, verb), rows, textOf, order: orders[verb.name] },
-      options,
-    )
+    const work = { given: keptFrom(given, verb), rows, textOf, order: orders[verb.name] }
+    const writing = writeBulk(this.#host, work, options)
+    // A storage that closes meanwhile lets its next slices in (contract C15).
+    const { calls } = this.#pool.intake
+    calls.add(writing)
+    try {
+      return await writing
+    } finally {
+      calls.delete(writing)
+    }
   }
 }
 

@@ -15,6 +15,8 @@ export class Intake {
   refusesCalls = false
   /** What was called for in time has arrived. */
   isStopped = false
+  /** Calls that arrive part by part, as the slices of a bulk call do: until they have ended. */
+  readonly calls: Set<Promise<unknown>> = new Set()
 
   /** @param location The database, for those who are refused. */
   constructor(location: string) {

@@ -81,7 +81,7 @@ export class Shutdown {
     intake.refusesCalls = true
     // A transaction or stream that was called for before now is still on its way through Kysely's promises; an import that a
     // request of the edge began may never end, as the request was cancelled.
-    await inTime(untilLoaded(() => connector.nextTurn()))
+    await inTime(untilLoaded(() => connector.nextTurn()).then(() => Promise.allSettled(intake.calls)))
     intake.isStopped = true
     checkpoints?.stop()
     queue.stop(error)

@@ -10,10 +10,16 @@ import { type AnyDatabase, type CaseContext, describeContract } from './case.ts'
 import { databaseFiles } from './database-files.ts'
 import { connectorTo } from './matrix.ts'
 import { addNote, createNotes, notes, nothingLost, rejection } from './note.ts'
+import { until } from './together.ts'
 
 /** The texts that another process sees. */
 async function committed({ peer }: CaseContext): Promise<unknown[]> {
   return (await peer('select text from note order by id')).map(({ text }) => text)
+}
+
+/** Rows of five slices. */
+function thousands(name: string): { readonly text: string }[] {
+  return Array.from({ length: 5_000 }, (_, index) => ({ text: `${name} ${index}` }))
 }
 
 describeContract('close', [
@@ -49,6 +55,44 @@ describeContract('close', [
 
       expect(await closing).toEqual(nothingLost)
       expect(await committed(context)).toEqual(['before', 'after'])
+    },
+  },
+  {
+    name: 'C15 bulk calls of several slices are finished when they were called for before close(), else refused',
+    async run(context) {
+      const storage = await context.open()
+      await createNotes(storage.db)
+      const repository = storage.repository('note', { key: 'id' })
+
+      const writing = [
+        repository.insertMany(thousands('sliced')),
+        repository.insertMany(thousands('atomic'), { atomic: true }),
+      ]
+      const closing = storage.close()
+      const late = rejection(repository.insertMany(thousands('late')))
+
+      expect(await Promise.all(writing)).toEqual([{ changes: 5_000 }, { changes: 5_000 }])
+      expect(await closing).toEqual(nothingLost)
+      expect(await late).toBeInstanceOf(StorageClosedError)
+      expect(await committed(context)).toHaveLength(10_000)
+    },
+  },
+  {
+    name: 'C15 a bulk call that waits for a foreign lock is given up after drainTimeoutMs, and says what it wrote',
+    async run(context) {
+      const storage = await context.open({ drainTimeoutMs: 100 })
+      await createNotes(storage.db)
+      const repository = storage.repository('note', { key: 'id' })
+      await using lock = await context.holdLock(20_000)
+
+      const failed = rejection(repository.insertMany(thousands('row')))
+      await until(() => storage.stats().queuedWrites === 1)
+      const report = await storage.close()
+
+      expect(report).toEqual({ ...nothingLost, rejectedWrites: 1 })
+      expect(await failed).toMatchObject({ changes: 0, cause: expect.any(StorageClosedError) })
+      await lock.release()
+      expect(await committed(context)).toEqual([])
     },
   },
   {
