@@ -22,7 +22,9 @@ export interface LockWait {
   readonly lane: Lane
   /** How often the lock was asked for so far. */
   attempts: number
-  /** How many of them were refused since the last pause. */
+  /** How many of them were refused. */
+  refused: number
+  /** And how many since the last pause. */
   triesInARow: number
   /** Whether a try costs microseconds, so that one may follow another without a pause. @default {false} */
   readonly triesAreCheap?: boolean
@@ -62,6 +64,7 @@ export function startLockWait(
     signal,
     lane,
     attempts: 0,
+    refused: 0,
     triesInARow: 0,
   }
 }
@@ -79,6 +82,7 @@ export function restartLockWait(wait: LockWait, startedAtMs: number = wait.clock
     deadlineMs: startedAtMs + wait.deadlineMs - wait.startedAtMs,
     lane,
     attempts: 0,
+    refused: 0,
     triesInARow: 0,
     restartOf: wait,
   }
@@ -132,6 +136,7 @@ export function whatWasWaitedFor(error: unknown): string {
 /** The lock was busy. */
 export function noteBusy(wait: LockWait, error: unknown): void {
   wait.busyError = error
+  wait.refused++
   wait.triesInARow++
 }
 

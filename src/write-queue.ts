@@ -77,7 +77,8 @@ export class WriteQueue {
     return {
       waiting: this.#waiting.countByLane,
       lockCycles: cycles.count,
-      lockAttempts: this.#lockWait.attempts,
+      // Not all attempts: nobody refused the storage's own upkeep, nor what failed for itself.
+      lockAttempts: cycles.count + this.#lockWait.refused,
       largestGroup: cycles.largestGroup,
     }
   }

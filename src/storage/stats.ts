@@ -17,7 +17,7 @@ export interface StorageStats {
   readonly queuedByLane: Readonly<Record<Lane, number>>
   /** How often the write lock was taken since the storage was opened. */
   readonly lockCycles: number
-  /** How often it was asked for; what is beyond `lockCycles` met a lock that another process held. */
+  /** The same, and how often it was asked for in vain: what is beyond `lockCycles` met a lock that another process held. */
   readonly lockAttempts: number
   /** The most writes that shared one lock cycle. */
   readonly largestGroup: number

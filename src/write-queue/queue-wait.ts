@@ -36,6 +36,7 @@ export function waitForAll(
     deadlineMs: Number.POSITIVE_INFINITY,
     lane: 'normal',
     attempts: 0,
+    refused: 0,
     triesInARow: 0,
   }
 }

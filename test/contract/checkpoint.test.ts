@@ -317,6 +317,21 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C13 stats() tells of no lock that was met where nobody else is there: not for checkpoints, nor for what fails',
+    async run({ open, connector }) {
+      const storage = await open({ checkpointWalBytes: smallWalBytes })
+      await createPages(storage.db)
+      await checkpointOnce(storage, connector)
+      await addPage(storage.db)
+      await rejection(sql`insert into page (id) values (1)`.execute(storage.db))
+      await rejection(storage.db.transaction().execute(() => Promise.reject(new Error('on purpose'))))
+      await rejection(sql`vacuum into '/nowhere/at/all.db'`.execute(storage.db))
+
+      const { lockAttempts, lockCycles } = storage.stats()
+      expect(lockAttempts).toBe(lockCycles)
+    },
+  },
+  {
     name: "C13 with checkpoint: 'off' nothing is checkpointed",
     async run({ open }) {
       const storage = await open({ checkpoint: 'off', checkpointWalBytes: smallWalBytes })
