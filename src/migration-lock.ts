@@ -83,16 +83,19 @@ export class MigrationLock {
     const { leaseMs, watchMs } = this.#times
     let seen: LockRow | undefined
     let lookedAtMs = systemClock.now()
-    let unchangedSinceMs = lookedAtMs
+    let watchedMs = 0
     while (true) {
       const hasExpired = seen !== undefined && seen.expires_at < Date.now()
-      const isDead = lookedAtMs - unchangedSinceMs >= (hasExpired ? watchMs : leaseMs)
-      if (await this.#take(isDead ? seen : undefined)) break
+      const isDead = watchedMs >= (hasExpired ? watchMs : leaseMs)
+      const isTaken = await this.#take(isDead ? seen : undefined)
+      if (isTaken) break
       const row = await this.#row.read()
       const nowMs = systemClock.now()
       const isSame = row?.owner === seen?.owner && row?.expires_at === seen?.expires_at
-      // A long time between two looks went into waiting for SQLite's lock, so somebody is at work; or the machine slept.
-      if (!isSame || nowMs - lookedAtMs > watchMs / 3) unchangedSinceMs = nowMs
+      // A long time between two looks went into waiting for SQLite's lock, so somebody was at work; or the machine slept.
+      // It counts in part: with a server that is slow they all are long.
+      const lookMs = Math.min(nowMs - lookedAtMs, watchMs / 3)
+      watchedMs = isSame && isTaken !== undefined ? watchedMs + lookMs : 0
       seen = row
       lookedAtMs = nowMs
       await new Promise((resolve) => setTimeout(resolve, pollEveryMs))
@@ -115,9 +118,12 @@ export class MigrationLock {
   #assertNotLost(): Promise<void> | undefined {
     const isFresh = systemClock.now() - this.#renewedAtMs < this.#times.renewEveryMs
     if (this.#isReleased || (isFresh && !this.#isLost)) return this.#checking
-    this.#checking ??= this.#renew().then(() => {
+    this.#checking ??= this.#renew().then((failure) => {
       this.#checking = undefined
       if (this.#isLost) throw this.#lostError()
+      // Nobody can tell whose the lock is: the server is away, say, and others may reach it. A transaction has SQLite's own.
+      const isOld = systemClock.now() - this.#renewedAtMs >= this.#times.watchMs
+      if (failure !== undefined && isOld && !this.#session.isInTransaction) throw failure.error
     })
     return this.#checking
   }
@@ -128,13 +134,13 @@ export class MigrationLock {
     )
   }
 
-  /** Takes the lock where there is none, or from an owner that is dead. */
-  async #take(dead: LockRow | undefined): Promise<boolean> {
+  /** Takes the lock where there is none, or from an owner that is dead; `undefined` if SQLite's was not free in time. */
+  async #take(dead: LockRow | undefined): Promise<boolean | undefined> {
     try {
       return await this.#row.take(Date.now() + this.#times.leaseMs, dead)
     } catch (error) {
       // A migration elsewhere in one statement longer than the budget is no reason to fail here.
-      if (error instanceof LockTimeoutError) return false
+      if (error instanceof LockTimeoutError) return undefined
       throw error
     }
   }
@@ -144,15 +150,19 @@ export class MigrationLock {
     this.#renewal = setTimeout(() => void this.#renew(), this.#times.renewEveryMs)
   }
 
-  async #renew(): Promise<void> {
-    if (this.#isLost) return
+  /** Answers why it could not be done; whether the lock still is ours shows at the next one, or at release. */
+  async #renew(): Promise<{ readonly error: unknown } | undefined> {
+    if (this.#isLost) return undefined
     const nowMs = systemClock.now()
+    let failure: { readonly error: unknown } | undefined
     try {
       if (await this.#row.renew(Date.now() + this.#times.leaseMs)) this.#renewedAtMs = nowMs
       else this.#isLost = true
-    } catch {
-      // A migration's own transaction may have ended badly; whether the lock still is ours shows at release.
+    } catch (error) {
+      // A migration's own transaction may have ended badly.
+      failure = { error }
     }
     if (!this.#isReleased && !this.#isLost) this.#scheduleRenewal()
+    return failure
   }
 }

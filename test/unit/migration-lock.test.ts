@@ -80,7 +80,7 @@ describe('MigrationLock', () => {
 
   it.each(ways)('lets %s go on for longer than it is from one renewal to the next', async (_way, execute) => {
     await withHandle(async (handle, renewals) => {
-      const lock = await MigrationLock.acquire(handle, 'test', times)
+      const lock = await MigrationLock.acquire(handle, 'test', { ...times, watchMs: times.renewEveryMs })
       await sql`create table thing (n integer)`.execute(handle)
 
       await execute(handle, async (inner) => {
