@@ -27,14 +27,16 @@ export function fetchOnce(send: Fetch, timeoutMs: number): (request: Request) =>
   const isDeno = 'Deno' in globalThis
   return async (request) => {
     const { url, method, headers } = request
-    const options = { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' } as const
+    const ending = new AbortController()
+    const options = { signal: ending.signal, redirect: 'manual' } as const
     const toSend =
       isDeno && request.body !== null
         ? new Request(url, { ...options, method, headers, body: await request.blob() })
         : new Request(request, options)
     underWay.add(toSend)
     try {
-      const answer = await answeredWithin(timeoutMs, 'The server', completeAnswer(send, toSend))
+      const whole = completeAnswer(send, toSend)
+      const answer = await answeredWithin(timeoutMs, 'The server', whole, (reason) => ending.abort(reason))
       return await readableAnswer(answer, url)
     } catch (error) {
       throw withReason(error)

@@ -186,6 +186,22 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect(await countNotes(storage)).toBe(1)
   })
 
+  it('C16 an answer that came while this process stood still is read, and the write is not unknown', async () => {
+    const storage = await remote.open(transport, {}, { requestTimeoutMs: 1_000 })
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const delay: Fault = { kind: 'delay', when: 'after', ms: 200 }
+    await remote.server.faults({ script: [{ fault: delay, matching: 'begin' }] })
+
+    const writing = storage.db.insertInto('note').values({ text: 'a' }).execute()
+    // It is on its way by then.
+    await remote.server.counts()
+    const untilMs = performance.now() + 1_500
+    while (performance.now() < untilMs);
+
+    await writing
+    expect(await countNotes(storage)).toBe(1)
+  })
+
   it('C16 a write whose answer is too large for the server is refused, and nothing of it is stored', async () => {
     const storage = await remote.open(transport)
     await run(storage.db, 'create table note (id integer primary key, text)')
