@@ -10,7 +10,12 @@ export interface ServerConfig {
   readonly hostname: string
   readonly port: number
   readonly token: string | undefined
-  readonly storage: EnvStorageOptions & { readonly url: string; readonly lockTimeoutMs: number }
+  readonly storage: EnvStorageOptions & {
+    readonly url: string
+    readonly lockTimeoutMs: number
+    /** How long a database server may take to answer one request, in milliseconds. @default {8_000} */
+    readonly requestTimeoutMs: number
+  }
   /** How long a registration may wait for the lock, in milliseconds. @default {8_000} */
   readonly registrationMs: number
   /** How long one flush of presence may; short, as the next heartbeat comes soon. @default {2_000} */
@@ -39,7 +44,8 @@ export function configFromEnv(env: Env): ServerConfig {
     )
   }
   // 8 s: a client gives up after 10 s, and should hear before that there was no luck.
-  const storage = { url: 'file:./data/demo.db', lockTimeoutMs: 8_000, ...storageOptionsFromEnv(env) }
+  const budgets = { lockTimeoutMs: 8_000, requestTimeoutMs: 8_000 }
+  const storage = { url: 'file:./data/demo.db', ...budgets, ...storageOptionsFromEnv(env) }
   const atMost = (ms: number): number => Math.min(ms, storage.lockTimeoutMs)
   return {
     hostname,

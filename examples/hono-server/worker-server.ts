@@ -47,10 +47,10 @@ export async function startWorkerServer(bindings: ServerBindings): Promise<Worke
 }
 
 async function openDatabase({ DB }: ServerBindings, config: ServerConfig): Promise<Storage<Database>> {
-  const { url, authToken, dialect: _, ...options } = config.storage
+  const { url, authToken, requestTimeoutMs, dialect: _, ...options } = config.storage
   const isRemote = parseDatabaseUrl(url).kind === 'remote'
-  const server = { url, ...(authToken !== undefined && { authToken }) }
-  const connector = isRemote ? libsqlWeb(server) : d1({ database: DB })
+  const server = { url, requestTimeoutMs, ...(authToken !== undefined && { authToken }) }
+  const connector = isRemote ? libsqlWeb(server) : d1({ database: DB, requestTimeoutMs })
   const storage = await openStorage<Database>({ ...options, connector })
   try {
     await migrate(storage.db)

@@ -114,6 +114,21 @@ describe('the demo on a libSQL server', () => {
     expect(data).toMatchObject({ error: 'outcome-unknown' })
   })
 
+  it('answers before its client gives up, after 10 s, where the server does not', async () => {
+    const fault = { kind: 'delay', when: 'before', ms: 20_000 } as const
+    await server.faults({ random: { seed: 1, rate: 1, faults: [fault] } })
+    const sentAtMs = performance.now()
+
+    const answers = await Promise.all([
+      demo.request('/v1/machines', { id: newId(), metadata: 'a' }),
+      demo.request('/v1/machines'),
+    ])
+
+    expect(performance.now() - sentAtMs).toBeLessThan(10_000)
+    expect(answers.map(({ status }) => status)).toEqual([503, 503])
+    await server.faults()
+  })
+
   it('says of a server that is gone that it could not be used, not that the database stayed locked', async () => {
     const busyMs = { SQLITE_LOCK_TIMEOUT_MS: '100' }
     await using another = await startDemo({ runtime, dialect: 'libsql' }, server.url, busyMs)
