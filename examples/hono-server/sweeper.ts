@@ -6,6 +6,7 @@
  */
 import { type Clock, LockTimeoutError, StorageClosedError, systemClock, type WaitOptions } from 'unbusy'
 import type { PresenceTracker } from './presence-tracker.ts'
+import type { LastSeen } from './repositories/presence.ts'
 
 /** When and what to sweep. */
 export interface SweeperOptions {
@@ -76,10 +77,12 @@ export class Sweeper {
       for (const id of await tracker.rows.clampFuture(nowMs, wait)) tracker.directory.silence(id)
       const silent = await tracker.rows.listSilent(sinceMs, maxRows)
       // Whose sign of life was acknowledged is not silent, even if it is not stored yet.
-      const unseen = silent.filter(({ id }) => (tracker.directory.get(id)?.seenAtMs ?? 0) < sinceMs)
+      const isUnseen = ({ id }: LastSeen): boolean => (tracker.directory.get(id)?.seenAtMs ?? 0) < sinceMs
+      const unseen = silent.filter(isUnseen)
       if (unseen.length === 0) continue
       const marked = await tracker.rows.deactivateMany(unseen, wait)
-      for (const row of marked) tracker.silence(row)
+      // Whoever came back while that waited is stored as active by the next flush.
+      for (const row of marked.filter(isUnseen)) tracker.silence(row)
       count += marked.length
     }
     this.#swept += count

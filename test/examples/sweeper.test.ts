@@ -84,6 +84,27 @@ it('Sweeper leaves alone whose sign of life was acknowledged, stored or not', as
   expect((await parts.sessions.find(seen.id))?.last_active_at).toBe(nowMs)
 })
 
+it('Sweeper does not take for silent who came back while it waited for the lock', async () => {
+  await using parts = await openDemoParts()
+  const { id } = await parts.open('a')
+  await parts.clock.advance(11 * minute)
+  const nowMs = startMs + 11 * minute
+  const free = Promise.withResolvers<void>()
+  const writing = parts.storage.write(() => free.promise)
+  const sweeping = parts.sweeper.sweep()
+  await expect.poll(() => parts.storage.stats().queuedWrites).toBe(1)
+
+  const report = await parts.presence.record([{ type: 'session-alive', sid: id, time: nowMs }], nowMs)
+  free.resolve()
+  await Promise.all([writing, sweeping])
+
+  expect(report).toEqual({ accepted: 1, dropped: [] })
+  const row = await parts.sessions.find(id)
+  expect(row && parts.presence.session(row)).toMatchObject({ active: 1, last_active_at: nowMs })
+  await parts.storage.flush()
+  expect(await parts.activeOf(id)).toBe(1)
+})
+
 it('PresenceRepository.deactivateMany() compares and sets: who came back after the look is not marked', async () => {
   await using parts = await openDemoParts()
   const rows = [await parts.open('a'), await parts.open('b'), await parts.open('c')]
