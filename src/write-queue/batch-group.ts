@@ -119,13 +119,19 @@ async function judge(
 ): Promise<void> {
   if ('results' in answer) return share(units, answer.results)
   const { error } = answer
-  for (const unit of units) {
+  const undecided = units.filter((unit) => {
+    const isLost = !onlyReads(unit) && unit.endIfLost(error)
+    // Told now, not with its group: what is sent again may take all of its budget.
+    if (isLost) unit.settle()
+    return !isLost
+  })
+  for (const unit of undecided) {
     const isReading = onlyReads(unit)
-    if (!isReading && unit.endIfLost(error)) continue
     const isUndone = isReading || !(error instanceof OutcomeUnknownError)
     if (isUndone && unit.leftBy) unit.error = unit.leftBy.error
     else if (isUndone && units.length === 1) unit.error = error
     else await sendAlone(writer, unit, restartLockWait(unit.wait, endedAtMs), isReading ? undefined : error)
+    unit.settle()
   }
 }
 

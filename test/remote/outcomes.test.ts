@@ -11,6 +11,7 @@ import {
 } from 'unbusy'
 import { libsql } from 'unbusy/libsql'
 import { describe, expect, it } from 'vitest'
+import { rejection } from '../contract/note.ts'
 import { run } from '../contract/run-sql.ts'
 import type { Fault } from '../hrana/faults.ts'
 import { type AnyDatabase, countNotes, transports, useServer } from './remote-storage.ts'
@@ -200,6 +201,32 @@ describe.each(transports)('outcomes over %s', (transport) => {
 
     await writing
     expect(await countNotes(storage)).toBe(1)
+  })
+
+  it('C16 a write whose answer was lost hears of it while the flush that went with it is sent again', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const queue = storage.append({ table: 'note' })
+    queue.push({ text: 'kept' })
+    await queue.flush()
+    const add = (text: string) => storage.db.insertInto('note').values({ text }).execute()
+    await remote.server.faults({
+      script: [
+        { fault: { kind: 'delay', when: 'before', ms: 500 }, matching: 'first' },
+        { fault: drop('before'), matching: 'flushed', times: 1_000 },
+      ],
+    })
+
+    const first = add('first')
+    const lost = add('lost')
+    queue.push({ text: 'flushed' })
+    const flushed = queue.flush()
+    await first
+    expect(await rejection(lost)).toBeInstanceOf(OutcomeUnknownError)
+
+    await remote.server.faults({})
+    await flushed
+    expect(await countNotes(storage)).toBe(3)
   })
 
   it('C16 a write whose answer is too large for the server is refused, and nothing of it is stored', async () => {
