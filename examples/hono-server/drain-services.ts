@@ -24,8 +24,9 @@ export async function drainServices(
   const after = services.figures()
 
   const seen = (of: 'session' | 'machine'): number => after.presence[of].flushed - before.presence[of].flushed
+  // Stored or not, as their own budgets were over: those who wait for them know.
+  const answered = `${before.storage.queuedWrites - report.rejectedWrites} waiting writes`
   const written = [
-    `${before.storage.queuedWrites - report.rejectedWrites} waiting writes`,
     `${seen('session') + seen('machine')} heartbeats`,
     `${after.usage.flushed - before.usage.flushed} usage events`,
   ]
@@ -37,5 +38,5 @@ export async function drainServices(
     `${session.dropped + machine.dropped} heartbeats`,
     `${after.usage.dropped} usage events`,
   ]
-  return `Drained: written ${written.join(', ')}; dropped ${dropped.join(', ')}; ${wal}`
+  return `Drained: answered ${answered}; written ${written.join(', ')}; dropped ${dropped.join(', ')}; ${wal}`
 }

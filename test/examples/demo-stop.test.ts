@@ -49,7 +49,7 @@ describe.concurrent.each(targets)(`demo on $runtime with $dialect, stopped by SI
     expect(code, stderr).toBe(0)
     expect(stdout).not.toContain('hanging up')
     expect(stdout).toMatch(
-      /^Drained: written \d+ waiting writes, 2 heartbeats, 1 usage events; dropped 0 writes, 0 transactions, 0 heartbeats, 0 usage events; /m,
+      /^Drained: answered \d+ waiting writes; written 2 heartbeats, 1 usage events; dropped 0 writes, 0 transactions, 0 heartbeats, 0 usage events; /m,
     )
     if (target.dialect !== 'libsql') {
       expect(stdout).toContain('no demo.db-wal left')
@@ -83,7 +83,7 @@ describe.concurrent.each(targets)(`demo on $runtime with $dialect, machines conn
     const { stdout } = await demo.stop()
     expect(await peerQuery(demo.path, [active])).toEqual([{ active: 0 }, { active: 0 }])
     expect(stdout).toMatch(
-      /^Drained: written \d waiting writes, [2-9] heartbeats, .* 0 heartbeats, 0 usage events; /m,
+      /^Drained: answered \d waiting writes; written [2-9] heartbeats, .* 0 heartbeats, 0 usage events; /m,
     )
   })
 })
@@ -103,7 +103,9 @@ it.concurrent('says what was dropped when the lock is held for longer than it ma
 
   const { code, stdout } = await demo.stop()
   expect(code).toBe(0)
-  expect(stdout).toContain('dropped 0 writes, 0 transactions, 1 heartbeats, 1 usage events; ')
+  expect(stdout).toContain(
+    '; written 0 heartbeats, 0 usage events; dropped 0 writes, 0 transactions, 1 heartbeats, 1 usage events; ',
+  )
 })
 
 it.concurrent('a second signal ends the demo at once', async () => {

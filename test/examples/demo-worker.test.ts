@@ -30,7 +30,9 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
     const { code, stdout, stderr } = await demo.stop()
     await watcher.ended()
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toMatch(/^Drained: written \d waiting writes, 3 heartbeats, \d usage events; dropped 0 /m)
+    expect(stdout).toMatch(
+      /^Drained: answered \d waiting writes; written 3 heartbeats, \d usage events; dropped 0 /m,
+    )
     expect(await readdir(temporary.path)).toEqual([])
     await using again = await startDemo(target, path)
     expect(await storedOf(again, waiting.session)).toEqual({
@@ -49,7 +51,9 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
     const waiting = await fillBuffers(demo)
 
     const { stdout } = await demo.stop()
-    expect(stdout).toMatch(/^Drained: written \d waiting writes, 2 heartbeats, \d usage events; dropped 0 /m)
+    expect(stdout).toMatch(
+      /^Drained: answered \d waiting writes; written 2 heartbeats, \d usage events; dropped 0 /m,
+    )
     await using again = await startDemo(target, join(folder.path, 'd1'), env)
     expect(await storedOf(again, waiting.session)).toMatchObject({ ...waiting, totalReports: 1 })
   })
@@ -62,7 +66,7 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
 
     await demo.interruptAll()
     expect((await demo.stop()).stdout).toMatch(
-      /^Drained: written \d waiting writes, 2 heartbeats, \d usage events; /m,
+      /^Drained: answered \d waiting writes; written 2 heartbeats, \d usage events; /m,
     )
   })
 
