@@ -134,7 +134,8 @@ export class HeldConnections {
       holds,
       lease,
       ...(!this.hasNoTimeLimit && {
-        end: (error) => lease.revoke(error, () => this.#tidy(lease.connection)),
+        // Asked again: migrations may have begun meanwhile, in a db.connection() that had written before.
+        end: async (error) => !this.hasNoTimeLimit && lease.revoke(error, () => this.#tidy(lease.connection)),
       }),
     })
     void lease.released.then(unwatch)

@@ -22,7 +22,7 @@ export interface ConnectionHold {
     readonly lastSql: string | undefined
     idleMs?(): number
   }
-  /** Takes the connection back, and answers whether that came in time; missing where it is only warned about. */
+  /** Takes the connection back, and answers whether it did; missing where it is only warned about. */
   readonly end?: (error: TransactionTimeoutError) => Promise<boolean>
 }
 

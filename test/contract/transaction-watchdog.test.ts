@@ -352,6 +352,26 @@ describeContract('transactions that do not end', [
     },
   },
   {
+    name: 'C14 so do migrations in a db.connection() that has written before',
+    async run(context) {
+      const { storage, clock } = await openWatched(context)
+      const long = {
+        async up(db: Kysely<AnyDatabase>) {
+          await clock.advance(10_000)
+          await addNote(db, 'migrated')
+        },
+      }
+
+      const { error } = await storage.db.connection().execute(async (db) => {
+        await addNote(db, 'before')
+        return new Migrator({ db, provider: { getMigrations: async () => ({ long }) } }).migrateToLatest()
+      })
+
+      expect(error).toBeUndefined()
+      expect(await notes(storage.db)).toEqual(['before', 'migrated'])
+    },
+  },
+  {
     name: 'C11 with a Kysely of its own, a transaction is ended too, and rejects when its callback ends',
     async run({ connector, path, open }) {
       const clock = testClock()
