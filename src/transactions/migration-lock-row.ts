@@ -28,7 +28,10 @@ export class OwnLockRow {
     this.#name = name
   }
 
+  /** Looks first: where there is one, to create it if there is none would wait for SQLite's lock all the same. */
   async createTable(): Promise<void> {
+    const found = await this.#run('select 1 from sqlite_schema where name = ?', migrationLockTable)
+    if (found.rows.length > 0) return
     await this.#run(
       `create table if not exists ${migrationLockTable} (name text primary key, owner text not null, expires_at integer not null) without rowid`,
     )

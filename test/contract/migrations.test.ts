@@ -226,6 +226,23 @@ describeContract('migrations', [
     },
   },
   {
+    name: 'C14 migrations that begin while another process has the lock for longer than their budget wait for it',
+    async run({ open, holdLock }) {
+      const { db } = await open({ lockTimeoutMs: 50 })
+      await migrate(db, (handle) => createNotes(handle))
+      await using _lock = await holdLock(1_000)
+
+      const result = await migrate(
+        db,
+        async () => {},
+        (handle) => addNote(handle, 'waited'),
+      )
+
+      expect(statuses(result)).toEqual(['2 Success'])
+      expect(await notes(db)).toEqual(['waited'])
+    },
+  },
+  {
     name: 'C14 other writes of the process wait for the migrations and then work; reads do not wait',
     async run({ open }) {
       const { db } = await open()
