@@ -130,7 +130,9 @@ export interface OtherLock {
 /** What an attempt met, as the start of a sentence. */
 export function whatWasWaitedFor(error: unknown): string {
   if (error instanceof RemoteError) return 'The server could not be used'
-  return (error as Partial<OtherLock> | undefined)?.note ?? 'The database stayed locked'
+  // No lock was met: what was begun before, such as a request that is not answered, is not through.
+  if (error === undefined) return 'The writer stayed busy'
+  return (error as Partial<OtherLock>).note ?? 'The database stayed locked'
 }
 
 /** The lock was busy. */

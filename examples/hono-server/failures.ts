@@ -44,9 +44,8 @@ export function failureResponse(error: unknown, c: Context): Response {
 
 /** What a budget was over for. */
 export function waitedFor({ cause }: LockTimeoutError): string {
-  return cause instanceof RemoteError
-    ? 'the server of the database could not be used'
-    : 'the database stayed locked'
+  if (cause instanceof RemoteError) return 'the server of the database could not be used'
+  return cause === undefined ? 'other writes were not through' : 'the database stayed locked'
 }
 
 /** The answer where waiting helps: 503, and when to come back. */

@@ -302,6 +302,20 @@ describe.each(transports)('outcomes over %s', (transport) => {
     expect(results.filter(({ status: it }) => it === 'rejected')).toEqual([])
   })
 
+  it('C3 a write whose budget ends behind a request that is under way does not blame a lock', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const delay: Fault = { kind: 'delay', when: 'before', ms: 1_000 }
+    await remote.server.faults({ script: [{ fault: delay, matching: 'first' }] })
+    const first = storage.db.insertInto('note').values({ text: 'first' }).execute()
+
+    const late = storage.with({ lockTimeoutMs: 100 }).insertInto('note').values({ text: 'late' }).execute()
+
+    await expect(late).rejects.toThrow(/^The writer stayed busy after waiting \d+ ms/)
+    await first
+    expect(await countNotes(storage)).toBe(1)
+  })
+
   it('C3 a server that is not there is waited for within the budget', async () => {
     const nobody = transport === 'ws' ? 'ws://127.0.0.1:9' : 'http://127.0.0.1:9'
 
