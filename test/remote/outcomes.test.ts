@@ -14,7 +14,7 @@ import { describe, expect, it } from 'vitest'
 import { rejection } from '../contract/note.ts'
 import { run } from '../contract/run-sql.ts'
 import type { Fault } from '../hrana/faults.ts'
-import { type AnyDatabase, countNotes, transports, useServer } from './remote-storage.ts'
+import { type AnyDatabase, asOneGroup, countNotes, transports, useServer } from './remote-storage.ts'
 import { startUntrustedServer } from './untrusted-server.ts'
 
 const remote = useServer()
@@ -158,21 +158,20 @@ describe.each(transports)('outcomes over %s', (transport) => {
     const add = (text: string, signal?: AbortSignal): Promise<unknown> =>
       storage.batch([storage.db.insertInto('note').values({ text })], { ...(signal && { signal }) })
     await add('there')
-    const after = (ms: number): Fault => ({ kind: 'delay', when: 'after', ms })
-    // The second is as slow as a busy machine may be late with the abort.
-    const script = [100, 1_500].map((ms) => ({ fault: after(ms), matching: 'begin' }))
-    await remote.server.faults({ script })
+    // As slow as a busy machine may be late with the abort.
+    const delay: Fault = { kind: 'delay', when: 'after', ms: 1_500 }
+    await remote.server.faults({ script: [{ fault: delay, matching: 'late' }] })
 
-    const first = add('first')
-    const neighbour = add('there')
-    const aborted = add('late', aborter.signal)
-    const settled = Promise.allSettled([first, neighbour, aborted])
-    await first
+    const [neighbour, aborted] = await asOneGroup(storage, 2, () => [
+      add('there'),
+      add('late', aborter.signal),
+    ])
+    const settled = Promise.allSettled([neighbour, aborted])
     setTimeout(() => aborter.abort(new Error('enough')), 100)
 
-    expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
+    expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     await expect(aborted).rejects.toThrow('enough')
-    expect(await countNotes(storage)).toBe(2)
+    expect(await countNotes(storage)).toBe(1)
   })
 
   it('C16 an answer that does not come in time leaves the outcome unknown', async () => {
@@ -212,18 +211,10 @@ describe.each(transports)('outcomes over %s', (transport) => {
     const add = (text: string) => storage.db.insertInto('note').values({ text }).execute()
     await remote.server.faults({ script: [{ fault: drop('before'), matching: 'flushed', times: 1_000 }] })
 
-    const [hasBegun, bothWait] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const holding = storage.write(() => {
-      hasBegun.resolve()
-      return bothWait.promise
+    const [lost, flushed] = await asOneGroup(storage, 2, () => {
+      queue.push({ text: 'flushed' })
+      return [add('lost'), queue.flush()]
     })
-    await hasBegun.promise
-    const lost = add('lost')
-    queue.push({ text: 'flushed' })
-    const flushed = queue.flush()
-    await expect.poll(() => storage.stats().queuedWrites).toBeGreaterThanOrEqual(2)
-    bothWait.resolve()
-    await holding
     expect(await rejection(lost)).toBeInstanceOf(OutcomeUnknownError)
 
     await remote.server.faults({})
@@ -305,9 +296,10 @@ describe.each(transports)('outcomes over %s', (transport) => {
   it('C3 a write whose budget ends behind a request that is under way does not blame a lock', async () => {
     const storage = await remote.open(transport)
     await run(storage.db, 'create table note (id integer primary key, text)')
-    const delay: Fault = { kind: 'delay', when: 'before', ms: 1_000 }
+    const delay: Fault = { kind: 'delay', when: 'after', ms: 1_000 }
     await remote.server.faults({ script: [{ fault: delay, matching: 'first' }] })
     const first = storage.db.insertInto('note').values({ text: 'first' }).execute()
+    await expect.poll(async () => JSON.stringify(await remote.server.requests())).toContain('first')
 
     const late = storage.with({ lockTimeoutMs: 100 }).insertInto('note').values({ text: 'late' }).execute()
 
@@ -408,13 +400,12 @@ describe('a group over a server', () => {
     await remote.server.faults({ script: [{ fault: drop('after'), matching: 'group' }] })
     const insert = (text: string) => storage.db.insertInto('note').values({ text }).execute()
 
-    // The first one may go alone, or with them.
-    const [, ...group] = await Promise.allSettled(['first', 'group', 'group', 'group'].map(insert))
+    const group = await asOneGroup(storage, 3, () => ['group', 'group', 'group'].map(insert))
 
-    for (const result of group) {
+    for (const result of await Promise.allSettled(group)) {
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(OutcomeUnknownError) })
     }
-    expect(await countNotes(storage)).toBe(4)
+    expect(await countNotes(storage)).toBe(3)
   })
 
   it('C5 does not let a deferred key of one unit stand on its neighbour', async () => {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
 import { openStorage, type Storage, type StorageOptions } from 'unbusy'
 import { type LibsqlOptions, libsql } from 'unbusy/libsql'
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import type { ServerSettings } from '../hrana/server-core.ts'
 import { type HranaServer, startHranaServer } from '../hrana/start.ts'
 
@@ -81,4 +81,23 @@ export async function dropTables(db: Kysely<AnyDatabase>): Promise<void> {
 export async function countNotes(storage: Storage<AnyDatabase>): Promise<number> {
   const { rows } = await sql<{ n: number }>`select count(*) as n from note`.execute(storage.db)
   return rows[0]?.n ?? -1
+}
+
+/** Calls `send` while a transaction has the writer, until so many writes wait for it: they go to the server as one group. */
+export async function asOneGroup<T extends readonly unknown[]>(
+  storage: Storage<AnyDatabase>,
+  writes: number,
+  send: () => T,
+): Promise<T> {
+  const [hasBegun, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const holding = storage.write(() => {
+    hasBegun.resolve()
+    return mayEnd.promise
+  })
+  await hasBegun.promise
+  const sent = send()
+  await expect.poll(() => storage.stats().queuedWrites).toBeGreaterThanOrEqual(writes)
+  mayEnd.resolve()
+  await holding
+  return sent
 }
