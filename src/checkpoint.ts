@@ -87,11 +87,17 @@ export class Checkpoints {
     return walStats(this.#report)
   }
 
-  /** To be told after each use of the writer. Looks at the WAL every few milliseconds, and starts what has to be done. */
-  noteCycle(nowMs: number): void {
+  /**
+   * To be told after each use of the writer. Looks at the WAL every few milliseconds, and starts what has to be done.
+   *
+   * @param hasWaited Whether it was for one statement, which had to wait for the lock.
+   */
+  noteCycle(nowMs: number, hasWaited = false): void {
     if (this.#isStopped) return
     this.#idle.noteWrite(nowMs)
-    if (!this.#schedule.takeLook(nowMs)) return
+    // Its look may be put off, and it the last write for long.
+    if (hasWaited) this.#idle.start()
+    if (!this.#schedule.takeLook(nowMs, hasWaited)) return
     const fileBytes = this.#gauge.fileBytes
     if (fileBytes < this.#host.limitBytes) return
     this.#idle.start()

@@ -70,7 +70,7 @@ export class ConnectionPool {
       tryBatch,
       hasOtherSchemas: () => this.readsOnWriter || options.onConnection !== undefined,
       nextTurn: () => connector.nextTurn(),
-      onCycle: (nowMs) => this.checkpoints?.noteCycle(nowMs),
+      onCycle: (nowMs, hasWaited) => this.checkpoints?.noteCycle(nowMs, hasWaited),
     })
     this.readers = new Readers({
       clock,

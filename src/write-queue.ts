@@ -31,8 +31,12 @@ export interface WriteQueueHost {
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
   nextTurn(): Promise<void>
-  /** Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw. */
-  onCycle(nowMs: number): void
+  /**
+   * Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw.
+   *
+   * @param hasWaited Whether it was for one statement, which had to wait for the lock.
+   */
+  onCycle(nowMs: number, hasWaited?: boolean): void
 }
 
 /** Orders everything that writes through one storage. */

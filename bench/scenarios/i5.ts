@@ -13,7 +13,7 @@ import type { Side } from './scenario.ts'
 export const i5Plan: ConvoyPlan = {
   processes: 8,
   rounds: 5,
-  warmUpMs: 6_000,
+  warmUpMs: 15_000,
   phases: [
     { name: 'saturated', durationMs: 3_000, slowHoldMs: 0, thinkMs: 0 },
     { name: 'mixed', durationMs: 2_500, slowHoldMs: 50, thinkMs: 2 },
@@ -26,7 +26,7 @@ export const i5: Incident = {
   story: [
     'Eight processes write to one file, one row a transaction: saturated, each as fast as it can; mixed, one of them holds',
     'the lock for 50 ms of every 100, and the others pause for 2 ms between writes. Five rounds of each, all ways in turn.',
-    'Before that they write each way for 6 seconds that do not count, so that all code is compiled.',
+    'Before that they write each way for 15 seconds that do not count: so long it takes until all code is compiled.',
     "old: better-sqlite3 with prepared statements, BEGIN IMMEDIATE and SQLite's busy handler (5,000 ms).",
     'oldRetries: the same with 1,000 ms, and then 15 tries, 20 to 150 ms apart.',
     'new: storage.prepare() on better-sqlite3 with the defaults, and storage.write() for the long hold.',

@@ -14,8 +14,6 @@ import { WriterTurn, type WriterTurnHost } from './writer-turn.ts'
 
 /** What the pump works with. */
 export interface WriterPumpHost extends WriterTurnHost {
-  /** The one wait that asks for the lock on behalf of all. */
-  readonly lockWait: LockWait
   nextTurn(): Promise<void>
 }
 

@@ -8,6 +8,7 @@ import { DeferredKeys } from '../connection/deferred-keys.ts'
 import { type RunAlone, runAsWhole, runPlainly } from '../connection/lone-write.ts'
 import type { PatientConnection } from '../connection.ts'
 import type { Statement, StatementResult } from '../connector.ts'
+import type { LockWait } from '../lock-wait.ts'
 import type { Clock } from '../time/clock.ts'
 import { LockCycles } from '../time/lock-cycles.ts'
 import type { TryBatch } from './batch-group.ts'
@@ -20,12 +21,18 @@ export interface WriterTurnHost {
   readonly writer: PatientConnection
   readonly clock: Clock
   readonly waiting: WaitingUnits
+  /** The one wait that asks for the lock on behalf of all. */
+  readonly lockWait: LockWait
   /** How groups are run where {@linkcode DirectConnection.executesBatches}; elsewhere they share a transaction. */
   readonly tryBatch: TryBatch | undefined
   /** Whether the writer may see schemas other than main. */
   readonly hasOtherSchemas: () => boolean
-  /** Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw. */
-  onCycle(nowMs: number): void
+  /**
+   * Called when the writer was used and is free again, outside any transaction. Must be cheap and must not throw.
+   *
+   * @param hasWaited Whether it was for one statement, which had to wait for the lock.
+   */
+  onCycle(nowMs: number, hasWaited?: boolean): void
 }
 
 /** What is left to do with the lock; answers how many units it was for. */
@@ -48,16 +55,16 @@ export class WriterTurn {
     return [...this.#group]
   }
 
-  /** A lone write that never waited. Throws what the driver does; nothing has changed then. */
+  /** A lone write. Throws what the driver does; nothing has changed then. */
   runAtOnce(
     statement: Statement,
     run: RunAlone = runPlainly,
   ): { readonly result: StatementResult; readonly endedAtMs: number } {
-    const { writer, clock, onCycle } = this.#host
+    const { writer, clock, lockWait, onCycle } = this.#host
     const result = writer.direct.runLone(statement, run)
     const endedAtMs = clock.now()
     this.cycles.note(1, endedAtMs)
-    onCycle(endedAtMs)
+    onCycle(endedAtMs, lockWait.busyError !== undefined)
     return { result, endedAtMs }
   }
 
