@@ -33,7 +33,7 @@ export async function collectGarbageUntil(isDone: () => boolean): Promise<void> 
 }
 
 /**
- * Bun's collector takes for alive whatever an earlier call left on the stack. On an overloaded machine 11 of 1,800 closes of
+ * Bun's collector takes for alive whatever an earlier call left on the stack. On an overloaded machine 11 of 1,440 closes of
  * a connection left it open for that; with the stack overwritten right before, none of 2,160.
  */
 function overwriteStack(calls: number): number {

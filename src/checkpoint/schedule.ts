@@ -10,8 +10,8 @@ import type { WalPinWatch } from './wal-pin-watch.ts'
 /** A look costs 10 to 60 microseconds; at 400 MB/s of writes the WAL grows by 1.2 MB between two. */
 const lookEveryMs = 3
 /**
- * After a wait for the lock all caches are cold and others ask for it too: whoever looks after its first write loses it. In
- * `npm run scenario -- I5`, the look put off by so long: some 2 % more commits.
+ * After a wait for the lock all caches are cold and others ask for it too: whoever looks after its first write often
+ * loses it. In `npm run scenario -- I5`, the look put off by so long: some 2 % more commits.
  */
 const putOffMs = 0.5
 /** The time to the next checkpoint, by what the last one met; `rest` is where others write, or checkpoint, meanwhile. */
