@@ -19,10 +19,12 @@ export async function readableAnswer(response: Response, url: string): Promise<R
   }
   if (!headers.get('content-type')?.startsWith(json)) return response
   const text = await response.text()
-  const { message, code } = errorIn(text)
+  const { message, code, error } = errorIn(text)
   // An error of the server itself has a code that says more than the status.
   if (typeof message === 'string' && typeof code === 'string') return withText(status, text, json)
-  return withText(status, typeof message === 'string' ? message : '', 'text/plain')
+  // What is before its database, as the check of the token, has another word for it.
+  const reason = [message, error].find((words) => typeof words === 'string') ?? ''
+  return withText(status, reason, 'text/plain')
 }
 
 function withText(status: number, text: string, type: string): Response {
@@ -35,7 +37,11 @@ function originOf(location: string, url: string): string {
 }
 
 /** What a text of JSON tells of an error; as it is the text is not shown, as a secret may be escaped in there. */
-function errorIn(text: string): { readonly message?: unknown; readonly code?: unknown } {
+function errorIn(text: string): {
+  readonly message?: unknown
+  readonly code?: unknown
+  readonly error?: unknown
+} {
   try {
     return Object(JSON.parse(text))
   } catch {

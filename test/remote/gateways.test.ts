@@ -62,6 +62,20 @@ describe('a gateway', () => {
     expect(await countNotes(storage)).toBe(expected === 'stored' ? 1 : 0)
   })
 
+  // So sqld says why it takes no token, and that a namespace is none.
+  it.each(['message', 'error'])('C9 tells why it refuses, in JSON as %s', async (word) => {
+    const reason = 'Unauthorized: `The JWT has expired`'
+    const storage = await openBehind(insertsOnly(once(401, json, JSON.stringify({ [word]: reason }))))
+    await run(storage.db, 'create table note (id integer primary key, text)')
+
+    const writing = run(storage.db, "insert into note (text) values ('a')")
+
+    await expect(writing).rejects.toMatchObject({
+      outcome: 'refused',
+      message: expect.stringContaining(`401: ${reason}`),
+    })
+  })
+
   it.each([301, 302, 307, 308])(
     'C16 redirects with %i: nothing is sent there, and the error says so',
     async (status) => {
