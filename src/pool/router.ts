@@ -104,9 +104,10 @@ export function assertPragmaAllowed({ shape }: RoutedStatement): void {
   if (shape.pragma?.assigns) assertNotOwned(shape.pragma.name)
 }
 
-/** @throws {UnsupportedError} If it sets what belongs to one connection, and the next request gets another one. */
+/** @throws {UnbusyError} If it sets, or asks for, what belongs to one connection, and the next request gets another one. */
 function assertHoldsAtServer({ shape }: RoutedStatement): void {
   const { pragma, temporary } = shape
+  assertNoConnectionFunction(shape)
   if (temporary) {
     throw new UnsupportedError(
       `Cannot ${shape.verb} what is temporary on a server as the next request may not see it`,
@@ -144,9 +145,13 @@ export function assertStandsAlone({ shape }: RoutedStatement): void {
       'Cannot set PRAGMA defer_foreign_keys on db as it is for the next transaction, whosever that is: set it inside your own',
     )
   }
-  if (shape.connectionFunction !== undefined) {
+  assertNoConnectionFunction(shape)
+}
+
+function assertNoConnectionFunction({ connectionFunction }: RoutedStatement['shape']): void {
+  if (connectionFunction !== undefined) {
     throw new InvalidStatementError(
-      `Cannot use ${shape.connectionFunction}() outside a transaction or db.connection() as it belongs to one connection: use a RETURNING clause, insertId or numAffectedRows`,
+      `Cannot use ${connectionFunction}() outside a transaction as the next query may use another connection: use a RETURNING clause, insertId or numAffectedRows`,
     )
   }
 }

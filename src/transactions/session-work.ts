@@ -77,7 +77,8 @@ export class SessionWork {
     await this.#assertNotOver()
     if (control !== undefined) return this.#control(statement, wait)
     const hadWritten = this.#hasWritten
-    if (statement.kind !== 'read' || (connectionFunction !== undefined && this.#keepsConnection)) {
+    // The writer remembers for the session what changes() tells, from its first question on.
+    if (statement.kind !== 'read' || connectionFunction !== undefined) {
       this.#hasWritten = true
       if (this.isPinned) await this.#held.own(wait)
     }
@@ -179,11 +180,6 @@ export class SessionWork {
     if (statement.shape.temporary) this.#pool.readsOnWriter = true
     if (transaction.isReleased) await this.end('commit')
     return result
-  }
-
-  /** Whether the writer remembers for it what changes() tells, from its first question on: a server's does not. */
-  get #keepsConnection(): boolean {
-    return this.isPinned && this.#pool.connector.capabilities.remote !== true
   }
 
   /** Raw BEGIN and SAVEPOINT outside a transaction. */

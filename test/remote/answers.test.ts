@@ -107,4 +107,23 @@ describe('what belongs to one connection of a server', () => {
     const pinned = storage.db.connection().execute((db) => run(db, 'pragma foreign_keys = off'))
     await expect(pinned).rejects.toThrow(/hold for this request alone/)
   })
+
+  it('is refused in db.connection() as well: the next request would tell of another connection', async () => {
+    const storage = await remote.open('http')
+    await run(storage.db, 'create table note (id integer primary key)')
+    const ask = sql`select last_insert_rowid() as id, changes() as n`
+
+    for (const before of ['select 1', 'insert into note default values']) {
+      const pinned = storage.db.connection().execute(async (db) => {
+        await run(db, before)
+        return ask.execute(db)
+      })
+      await expect(pinned, before).rejects.toThrow(/last_insert_rowid\(\) outside a transaction/)
+    }
+    const inside = storage.write(async (trx) => {
+      await run(trx, 'insert into note default values')
+      return ask.execute(trx)
+    })
+    expect((await inside).rows).toEqual([{ id: 2, n: 1 }])
+  })
 })
