@@ -115,12 +115,13 @@ function assertHoldsAtServer({ shape }: RoutedStatement): void {
   }
   if (!pragma?.assigns || !connectionPragmas.has(pragma.name)) return
   throw new UnsupportedError(
-    `Cannot set PRAGMA ${pragma.name} on a server as it would hold for this request alone: it is the server's to set`,
+    `Cannot set PRAGMA ${pragma.name} on a server as it would hold for this request alone`,
   )
 }
 
-/** A table rebuild would believe that they are off, and cascade into the children. */
+/** A table rebuild would believe that keys are off, or deferred, and cascade into the children. */
 const connectionPragmas: ReadonlySet<string> = new Set([
+  'defer_foreign_keys',
   'foreign_keys',
   'ignore_check_constraints',
   'recursive_triggers',

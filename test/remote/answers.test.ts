@@ -104,8 +104,11 @@ describe('what belongs to one connection of a server', () => {
     await expect(run(storage.db, 'pragma foreign_keys = off')).rejects.toThrow(/hold for this request alone/)
     await expect(run(storage.db, 'create temp table mine (x)')).rejects.toThrow(/CREATE .* temporary/)
     await expect(run(storage.db, "attach 'other.db' as other")).rejects.toThrow(/ATTACH/)
-    const pinned = storage.db.connection().execute((db) => run(db, 'pragma foreign_keys = off'))
-    await expect(pinned).rejects.toThrow(/hold for this request alone/)
+    for (const name of ['foreign_keys', 'defer_foreign_keys']) {
+      const pinned = storage.db.connection().execute((db) => run(db, `pragma ${name} = on`))
+      await expect(pinned, name).rejects.toThrow(/hold for this request alone/)
+    }
+    await storage.write((trx) => run(trx, 'pragma defer_foreign_keys = on'))
   })
 
   it('is refused in db.connection() as well: the next request would tell of another connection', async () => {
