@@ -204,6 +204,7 @@ export class Storage<DB> implements AsyncDisposable {
    * @param path A path or a `file:` URL, read as that of a database.
    * @throws {ConfigError} If it is not that of a file, or of one that exists and is no database.
    * @throws {SqliteError} If the database exists already.
+   * @throws {UnsupportedError} If the database is on a server, or D1.
    */
   async backup(path: string): Promise<void> {
     this.#pool.intake.assertTakesIn()

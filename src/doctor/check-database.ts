@@ -18,10 +18,14 @@ type Step = readonly [name: string, check: () => Promise<DoctorCheck | undefined
 export async function checkDatabase(examination: Examination): Promise<DoctorCheck[]> {
   const { connector, others } = examination
   let version = ''
-  const steps: Step[] = [
+  const ofFile: Step[] = [
     ['sqlite-version', async () => checkSqliteVersion(connector, version, others.length)],
     ['journal-mode', () => checkJournalMode(examination)],
     ['wal', () => checkWal(examination, version)],
+  ]
+  const isRemote = connector.capabilities.remote === true
+  const steps: Step[] = [
+    ...(isRemote ? [['sqlite-version', async () => ofServer(version)] as const] : ofFile),
     ['pragmas', () => checkPragmas(examination)],
     ['pages', () => checkPages(examination)],
     ['foreign-keys', () => checkForeignKeys(examination)],
@@ -31,15 +35,25 @@ export async function checkDatabase(examination: Examination): Promise<DoctorChe
   try {
     version = String((await examination.ask('select sqlite_version() as version'))[0]?.version)
   } catch (error) {
-    // D1 refuses to tell; there is no file there either.
+    // D1 refuses to tell.
     checks.push(failedCheck('sqlite-version', error))
-    steps.splice(0, 3)
+    steps.splice(0, isRemote ? 1 : ofFile.length)
   }
   for (const [name, check] of steps) {
     const found = await check().catch((error) => failedCheck(name, error))
     if (found !== undefined) checks.push(found)
   }
   return checks
+}
+
+/** Nobody here opens its file: what to do about that is not for this program to say. */
+function ofServer(version: string): DoctorCheck {
+  return {
+    name: 'sqlite-version',
+    severity: 'info',
+    message: `The server has SQLite ${version}; its journal and checkpoints are its own`,
+    details: { version },
+  }
 }
 
 async function checkPragmas({ ask, isStorage, connector }: Examination): Promise<DoctorCheck | undefined> {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Statement } from '../connector.ts'
-import { ConfigError, type SqliteError, withCallerStack } from '../errors.ts'
+import { ConfigError, type SqliteError, UnsupportedError, withCallerStack } from '../errors.ts'
 import { parseDatabaseUrl } from '../options/database-url.ts'
 import type { ConnectionPool } from '../pool.ts'
 
@@ -16,16 +16,25 @@ const subject = 'the path of the backup'
  *
  * @throws {ConfigError} If the path is not that of a file, or that of one which is no database.
  * @throws {SqliteError} If it is that of a database.
+ * @throws {UnsupportedError} If the database is on a server.
  */
 export async function copy(pool: ConnectionPool, path: string): Promise<void> {
   try {
     const statement = backupTo(path)
+    if (pool.connector.capabilities.remote) throw onServer()
     const wait = pool.startWait()
     await pool.queue.exclusive(wait, (writer) => writer.tryExecute(statement, wait))
   } catch (error) {
     const isOverwriting = (error as Partial<SqliteError>).code === 'SQLITE_NOTADB'
     throw withCallerStack(isOverwriting ? overwriting(error) : error)
   }
+}
+
+/** If it took the statement at all, the file would be on its machine. */
+function onServer(): UnsupportedError {
+  return new UnsupportedError(
+    'Cannot back up the database as it is on a server, which writes no file here: use the backups of the server',
+  )
 }
 
 /** SQLite opens what is there before it refuses to overwrite it: the database that is copied is none that is damaged. */

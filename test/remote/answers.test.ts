@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { UnsupportedError } from 'unbusy'
 import { describe, expect, it } from 'vitest'
 import { run } from '../contract/run-sql.ts'
 import { transports, useServer } from './remote-storage.ts'
@@ -128,5 +129,30 @@ describe('what belongs to one connection of a server', () => {
       return ask.execute(trx)
     })
     expect((await inside).rows).toEqual([{ id: 2, n: 1 }])
+  })
+})
+
+describe('the files of a server', () => {
+  it('are copied by nobody here: backup() says so', async () => {
+    const storage = await remote.open('http')
+
+    await expect(storage.backup('copy.db')).rejects.toThrow(UnsupportedError)
+  })
+
+  it('are none that the doctor judges, or gives advice on', async () => {
+    const storage = await remote.open('http')
+    await run(storage.db, 'create table note (id integer primary key)')
+
+    const { severity, checks } = await storage.doctor()
+
+    expect(severity).toBe('info')
+    expect(checks.map(({ name }) => name)).toEqual([
+      'sqlite-version',
+      'pragmas',
+      'pages',
+      'foreign-keys',
+      'integrity',
+    ])
+    expect(checks[0]).toMatchObject({ severity: 'info', message: expect.stringContaining('The server has') })
   })
 })
