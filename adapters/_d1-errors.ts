@@ -5,7 +5,7 @@
  */
 import type { Outcome } from '../src/errors/outcome.ts'
 import { remoteError, UnbusyError } from '../src/errors.ts'
-import { resultCodeNamed } from '../src/result-code.ts'
+import { resultCodeNamed, resultCodeOf } from '../src/result-code.ts'
 
 /**
  * D1 ends the message with SQLite's names; the extended one is not always there (seen in workerd 1.20260730). At the end
@@ -23,6 +23,8 @@ const constraints: Readonly<Record<string, string>> = {
 
 /** The extended result code that an error of D1 tells, `undefined` if it is not SQLite's. */
 export function d1ResultCodeOf(error: unknown): number | undefined {
+  // Ours have it in a field: a lock that was busy is told so, and a text of RAISE() may end like a code.
+  if (error instanceof UnbusyError) return resultCodeOf(error)
   const message = messageOf(error)
   const [, name, extendedName] = codeAtEnd.exec(message) ?? []
   if (name === undefined) return undefined

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { resultCodeName } from 'unbusy'
+import { openStorage, resultCodeName } from 'unbusy'
 import { describe, expect, it } from 'vitest'
 import { D1Connection } from '../../adapters/_d1-connection.ts'
 import { d1OutcomeOf, d1ReadError, d1ResultCodeOf } from '../../adapters/_d1-errors.ts'
@@ -98,5 +98,26 @@ describe('d1ReadError()', () => {
     const [read, write] = [{ ...statement, kind: 'read' } as const, { ...statement, kind: 'write' } as const]
     await expect(connection.executeBatch([read, read])).rejects.toBeInstanceOf(RemoteError)
     await expect(connection.executeBatch([read, write])).rejects.not.toBeInstanceOf(RemoteError)
+  })
+})
+
+describe('a busy lock of D1', () => {
+  // So it is where two of wrangler or miniflare have the same local database.
+  it.each(['insert', 'select'])('C3 is waited for (%s)', async (what) => {
+    let refusals = 0
+    const answer = async () => {
+      if (refusals++ < 3) throw new Error('D1_ERROR: database is locked: SQLITE_BUSY')
+      return { success: true, results: [], meta: { changes: 1 } }
+    }
+    const prepared = { bind: () => prepared, all: answer }
+    const database = { prepare: () => prepared, batch: async () => [await answer()] }
+    refusals = 3
+    await using storage = await openStorage<{ note: { id: number } }>({ connector: d1({ database }) })
+    refusals = 0
+
+    if (what === 'insert') await storage.db.insertInto('note').values({ id: 1 }).execute()
+    else await storage.db.selectFrom('note').selectAll().execute()
+
+    expect(refusals).toBe(4)
   })
 })
