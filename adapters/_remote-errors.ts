@@ -7,6 +7,7 @@
 import type { Outcome } from '../src/errors/outcome.ts'
 import { UnbusyError, UnsupportedError } from '../src/errors.ts'
 import { resultCodeOf } from '../src/result-code.ts'
+import { anyResultCodeOf } from './_any-result-code.ts'
 import { isUntrusted, wasNeverSent } from './_failed-connections.ts'
 import { missingPermission } from './_permission.ts'
 
@@ -40,6 +41,18 @@ const constraints: readonly (readonly [text: string, code: number])[] = [
 /** Values that the statement did not get: it did not run. sqld takes none that is longer than its limit. */
 const argumentsInvalid = 'ARGS_INVALID'
 
+/**
+ * A replica had its primary run the statement, and that answered with an error: nothing was lost on the way. What it was is
+ * told in words alone.
+ */
+const answerOfPrimary = 'PROXY_ERROR'
+
+/** Those of its words that are not SQLite's. */
+const outcomesOfPrimary: readonly (readonly [words: RegExp, outcome: Outcome])[] = [
+  [/: Transaction timed.out$/, 'rolled-back'],
+  [/: Server can't handle additional transactions$/, 'not-applied'],
+]
+
 /** What gateways say of a long request: a shorter one passes. */
 const contentTooLarge = 413
 
@@ -59,6 +72,10 @@ export function outcomeOf(error: unknown): Outcome | undefined {
   if (error instanceof UnbusyError || error instanceof RangeError) return undefined
   const { code, message } = (error ?? {}) as ClientError
   const status = statusOf(error)
+  const ofPrimary = outcomesOfPrimary.find(
+    ([words]) => code === answerOfPrimary && words.test(String(message)),
+  )
+  if (ofPrimary !== undefined) return ofPrimary[1]
   if (isSqlError(code) || status === contentTooLarge) return undefined
   if (code === 'SERVER_ERROR') return outcomeOfStatus(status, String(message))
   if (typeof code === 'string' && code.startsWith('AUTH')) return 'refused'
@@ -83,15 +100,24 @@ export function remoteResultCodeOf(error: unknown): number | undefined {
   const { code, message } = (error ?? {}) as ClientError
   if (statusOf(error) === contentTooLarge) return tooBigError
   if (error instanceof UnbusyError || !isSqlError(code)) return resultCodeOf(error)
+  if (code === answerOfPrimary) return anyResultCodeOf({ message: inWordsOfPrimary(message) }) ?? genericError
   if (code === argumentsInvalid) return /too big/.test(String(message)) ? tooBigError : genericError
   const resultCode = resultCodeOf(error) ?? genericError
   if (resultCode !== constraintError) return resultCode
   return constraints.find(([text]) => String(message).includes(text))?.[1] ?? resultCode
 }
 
+/** The client puts the code in front, and once more. */
+function inWordsOfPrimary(message: unknown): string {
+  return String(message).replace(/^.*?: error executing a request on the primary: /, '')
+}
+
 /** SQLITE_… is SQLite's own code, SQL_… what the server says of a text that it does not take; one is about values. */
 function isSqlError(code: unknown): code is string {
-  return typeof code === 'string' && (code === argumentsInvalid || /^SQL(?:ITE)?_/.test(code))
+  return (
+    typeof code === 'string' &&
+    (code === argumentsInvalid || code === answerOfPrimary || /^SQL(?:ITE)?_/.test(code))
+  )
 }
 
 /** The status of an answer of HTTP that has no other code. */

@@ -39,6 +39,12 @@ interface OutcomeCase {
 
 const busy = (text: string): Fault => ({ kind: 'error', code: 'SQLITE_BUSY', message: text })
 
+const primary = (words: string): Fault => ({
+  kind: 'error',
+  code: 'PROXY_ERROR',
+  message: `error executing a request on the primary: ${words}`,
+})
+
 const cases: readonly OutcomeCase[] = [
   { name: 'a cut before it ran', fault: drop('before'), insert: 'unknown', rows: 0 },
   { name: 'a cut after it was committed', fault: drop('after'), insert: 'unknown', rows: 1 },
@@ -65,6 +71,18 @@ const cases: readonly OutcomeCase[] = [
   {
     name: 'a transaction that was taken away',
     fault: { kind: 'error', code: 'TRANSACTION_TIMEOUT', message: 'Transaction timed-out' },
+    insert: 'stored',
+    rows: 1,
+  },
+  {
+    name: 'a transaction that was taken away at the primary of a replica',
+    fault: primary('Transaction timed-out'),
+    insert: 'stored',
+    rows: 1,
+  },
+  {
+    name: 'a lock that another writer keeps at the primary',
+    fault: primary("Server can't handle additional transactions"),
     insert: 'stored',
     rows: 1,
   },
@@ -102,6 +120,24 @@ describe.each(transports)('outcomes over %s', (transport) => {
       if (expected !== 'refused') expect(await streamNotes(storage), `a stream after ${name}`).toEqual([])
       await remote.server.faults()
     }
+  })
+
+  it('C16 of what the primary of a replica answered are known, and a batch with a key is not sent again', async () => {
+    const storage = await remote.open(transport)
+    await run(storage.db, 'create table note (id integer primary key, text)')
+    const write = (key: string): Promise<unknown> =>
+      storage.batch([storage.db.insertInto('note').values({ text: 'a' })], { idempotencyKey: key })
+    await write('a')
+
+    const matching = 'begin'
+    const taken = primary('UNIQUE constraint failed: note.id')
+    await remote.server.faults({ script: [{ fault: taken, matching }] })
+    await expect(write('b')).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_UNIQUE' })
+    const known = primary('UNIQUE constraint failed: unbusy_ledger.id')
+    await remote.server.faults({ script: [{ fault: known, matching }] })
+
+    expect(await write('c')).toMatchObject([{ rows: [] }])
+    expect(await countNotes(storage)).toBe(1)
   })
 
   it('C16 a lost answer to a batch of nothing but reads is asked for again, also beside a write that is lost', async () => {
