@@ -72,16 +72,14 @@ export class StorageExecutor extends DefaultQueryExecutor {
     chunkSize: number,
     options?: AbortableQueryOptions,
   ): AsyncIterableIterator<QueryResult<R>> {
-    if (this.#pinnedTo === undefined) {
-      this.#parts.assertTakesIn()
-      yield* this.#kyselys().stream<R>(query, chunkSize, options)
-      return
-    }
-    const { rows } = await this.executeQuery<R>(query, options)
-    const size = Math.max(1, chunkSize)
-    for (let start = 0; start < rows.length; start += size) {
+    if (this.#pinnedTo === undefined) this.#parts.assertTakesIn()
+    const source = this.#kyselys().stream<R>(query, chunkSize, options)
+    if (this.#pinnedTo === undefined) return yield* source
+    const results: QueryResult<R>[] = []
+    for await (const result of source) results.push(result)
+    for (const result of results) {
       options?.signal?.throwIfAborted()
-      yield { rows: rows.slice(start, start + size) }
+      yield result
     }
   }
 

@@ -38,6 +38,12 @@ describeContract('Kysely log and signals', [
       await inside.releaseSavepoint('here').execute()
       await controlled.commit().execute()
       for await (const _ of db.selectFrom('t').selectAll().stream());
+      await db.transaction().execute(async (trx) => {
+        for await (const _ of trx.selectFrom('t').select('x').stream());
+      })
+      await db.connection().execute(async (connection) => {
+        for await (const _ of connection.selectFrom('t').select('x').stream());
+      })
 
       expect(events.map(describe)).toEqual([
         'create table t (x unique)',
@@ -56,6 +62,10 @@ describeContract('Kysely log and signals', [
         'release "here"',
         'commit',
         'stream select * from "t"',
+        'begin immediate',
+        'stream select "x" from "t"',
+        'commit',
+        'stream select "x" from "t"',
       ])
       for (const { queryDurationMillis } of events) expect(queryDurationMillis).toBeGreaterThanOrEqual(0)
       expect(events[1]?.query.parameters).toEqual([1])
