@@ -9,6 +9,7 @@ import { LockTimeoutError, UnbusyError } from './errors.ts'
 import { systemClock } from './time/clock.ts'
 import { type LockRow, OwnLockRow } from './transactions/migration-lock-row.ts'
 import type { Session } from './transactions/session.ts'
+import { sessionBehind } from './transactions/session-behind.ts'
 
 /**
  * When an owner counts as dead: when the row stayed unrenewed before our eyes, for a time on our own clock that never
@@ -69,7 +70,7 @@ export class MigrationLock {
     name: string,
     times: MigrationLockTimes = migrationLockTimes,
   ): Promise<MigrationLock> {
-    const session = await db.getExecutor().provideConnection(async (connection) => connection as Session)
+    const session = await db.getExecutor().provideConnection(sessionBehind)
     const lock = new MigrationLock(session, name, times)
     await lock.#acquire()
     return lock

@@ -21,9 +21,12 @@ import type { ConnectionPool } from '../pool.ts'
 import { inChunks } from './row-stream.ts'
 import { SessionWork } from './session-work.ts'
 
-/** BEGIN, COMMIT or ROLLBACK of Kysely's builders: a query like any other, so that Kysely's log shows what runs. */
-interface TransactionCommand extends CompiledQuery {
-  readonly run: () => Promise<unknown>
+/**
+ * What has no statement to run, such as BEGIN, COMMIT or ROLLBACK of Kysely's builders: a query like any other, so that
+ * Kysely's log shows it.
+ */
+export interface SessionCommand extends CompiledQuery {
+  readonly run: (session: Session) => Promise<unknown>
 }
 
 /** A query of the storage's own: no guard is asked, and it is no sign of life of the code that has the session. */
@@ -105,7 +108,7 @@ export class Session implements DatabaseConnection, TransactionScope {
     try {
       if (this.guard !== undefined && !isUpkeep(query)) await this.guard(query)
       if (isCommand(query)) {
-        await this.#inOrder(query.run)
+        await this.#inOrder(() => query.run(this))
         return { rows: [] }
       }
       const { statement, wait } = this.#toRun(query, options)
@@ -188,7 +191,7 @@ export class Session implements DatabaseConnection, TransactionScope {
   }
 
   async #command(sql: string, run: () => Promise<unknown>): Promise<void> {
-    const command: TransactionCommand = { ...CompiledQuery.raw(sql), run }
+    const command: SessionCommand = { ...CompiledQuery.raw(sql), run }
     await this.executeQuery(command)
   }
 
@@ -202,7 +205,7 @@ export class Session implements DatabaseConnection, TransactionScope {
   }
 }
 
-function isCommand(query: CompiledQuery): query is TransactionCommand {
+function isCommand(query: CompiledQuery): query is SessionCommand {
   return 'run' in query
 }
 

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { CamelCasePlugin, Kysely, sql } from 'kysely'
+import { CamelCasePlugin, CompiledQuery, type Dialect, Kysely, sql } from 'kysely'
 import { type Migration, type MigrationResultSet, Migrator } from 'kysely/migration'
-import { OuterWriteError, UnbusyDialect, UnbusyError } from 'unbusy'
+import { OuterWriteError, UnbusyDialect, UnbusyError, UnsupportedError } from 'unbusy'
 import { expect } from 'vitest'
 import { type AnyDatabase, type CaseContext, describeContract } from './case.ts'
+import { dialectAround, type PassOn } from './dialect-around.ts'
 import { connectorTo } from './matrix.ts'
 import { addNote, createNotes, notes, rejection } from './note.ts'
 
@@ -87,9 +88,10 @@ async function lockRows(db: Kysely<AnyDatabase>): Promise<unknown[]> {
 async function withPlainKysely(
   { connector, path }: CaseContext,
   work: (db: Kysely<AnyDatabase>) => Promise<void>,
+  around: (dialect: Dialect) => Dialect = (dialect) => dialect,
 ): Promise<void> {
   const dialect = new UnbusyDialect({ connector: await connectorTo(connector, path), onWarning: () => {} })
-  const db = new Kysely<AnyDatabase>({ dialect })
+  const db = new Kysely<AnyDatabase>({ dialect: around(dialect) })
   try {
     await work(db)
   } finally {
@@ -117,6 +119,39 @@ describeContract('migrations', [
         expect(statuses(await migrate(db, family, rebuild))).toEqual(['1 Success', '2 Success'])
         expect(await childrenIn(db)).toBe(3)
       })
+    },
+  },
+  {
+    name: 'C14 the same behind a dialect with connections of its own: others wait, and no lock stays behind',
+    async run(context) {
+      await withPlainKysely(
+        context,
+        async (db) => {
+          expect(statuses(await migrate(db, family, rebuild))).toEqual(['1 Success', '2 Success'])
+          expect(await childrenIn(db)).toBe(3)
+          await sql`drop table kysely_migration`.execute(db)
+          await expectOthersToWait(db)
+          expect(await lockRows(db)).toEqual([])
+        },
+        dialectAround,
+      )
+    },
+  },
+  {
+    name: 'C14 behind a dialect that makes other queries of ours nothing is migrated, and the error says why',
+    async run(context) {
+      const passOn: PassOn = ({ sql, parameters }) => CompiledQuery.raw(sql, [...parameters])
+      await withPlainKysely(
+        context,
+        async (db) => {
+          const { error, results } = await migrate(db, family)
+
+          expect(error).toBeInstanceOf(UnsupportedError)
+          expect(results).toBeUndefined()
+          expect(await rejection(childrenIn(db))).toMatchObject({ code: 'SQLITE_ERROR' })
+        },
+        (dialect) => dialectAround(dialect, passOn),
+      )
     },
   },
   {

@@ -46,7 +46,7 @@ const reasons: readonly (readonly [title: RegExp, reason: string])[] = [
     'workerd 1.20260730 crashes on EXPLAIN of a write',
   ],
   [
-    /^migrations: C14 (a table rebuild|the same on a plain)/,
+    /^migrations: C14 (a table rebuild|the same on a plain|the same behind)/,
     'D1 does not let foreign_keys be set, which is an UnsupportedError',
   ],
   [
