@@ -12,7 +12,7 @@ await runServer({
   upgradeWebSocket,
   listen({ fetch, hostname, port }) {
     const server = Bun.serve({
-      fetch: (request, server) => fetch(request, { server }),
+      fetch: (request, server) => fetch(withHost(request), { server }),
       websocket: { ...websocket, maxPayloadLength: maxMessageBytes },
       hostname,
       port,
@@ -22,3 +22,8 @@ await runServer({
     return { port: server.port ?? port, stop: () => server.stop() }
   },
 })
+
+/** The URL of a request that names no host, as the health checks of some load balancers do, is a path: no router reads it. */
+function withHost(request: Request): Request {
+  return URL.canParse(request.url) ? request : new Request(`http://localhost${request.url}`, request)
+}

@@ -28,6 +28,8 @@ await runServer({
         if (!server.listening) response.headers.set('connection', 'close')
         return response
       },
+      // Of a request that names no host, as the health checks of some load balancers do: without this it is refused.
+      hostname: 'localhost',
       websocket: { server: sockets as unknown as SocketServer },
       // What asks for h2c, as HTTP/2 clients do at first, or for a WebSocket where there is none, is a request like any
       // other: else Node waits for somebody to upgrade it, and it is never answered, or the adapter answers it as a GET

@@ -5,7 +5,8 @@
  */
 import { once } from 'node:events'
 import { get } from 'node:http'
-import { json } from 'node:stream/consumers'
+import { connect } from 'node:net'
+import { json, text } from 'node:stream/consumers'
 import { expect } from 'vitest'
 import { brief, newId, type RouteCase, statusOf } from './route-case.ts'
 
@@ -18,6 +19,21 @@ export const requestCases: readonly RouteCase[] = [
 
       expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
       expect([readiness.status, await readiness.json()]).toEqual([200, { status: 'ready', queuedWrites: 0 }])
+    },
+  },
+  {
+    name: 'a request that names no host, as the health checks of some load balancers do, is answered as any other',
+    namesNoHost: true,
+    async run({ url }) {
+      const ask = async (path: string): Promise<string> => {
+        const socket = connect(Number(new URL(url).port), '127.0.0.1')
+        socket.write(`GET ${path} HTTP/1.0\r\nauthorization: Bearer test-token\r\nconnection: close\r\n\r\n`)
+        return (await text(socket)).replace(/^HTTP\/1\.\d (\d+).*\r\n\r\n/s, '$1 ')
+      }
+
+      expect(await ask('/healthz')).toBe('200 {"status":"ok"}')
+      expect(await ask('/readyz')).toBe('200 {"status":"ready","queuedWrites":0}')
+      expect(await ask('/v2/sessions?limit=0')).toMatch(/^400 .*"limit must be /)
     },
   },
   {

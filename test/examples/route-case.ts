@@ -16,6 +16,8 @@ export interface RouteCase {
   readonly needsFile?: boolean
   /** It goes on with a connection on which a body was not read; workerd cuts it at times. @default {false} */
   readonly keepsConnection?: boolean
+  /** It sends requests without a host, which workerd refuses by itself. @default {false} */
+  readonly namesNoHost?: boolean
   run(demo: Demo): Promise<void>
 }
 
