@@ -57,8 +57,16 @@ const amount = v.pipe(
   v.maxValue(Number.MAX_SAFE_INTEGER, 'must not be beyond 2^53'),
 )
 
+/** What valibot leaves out of what it answers: what was sent under such a name would be lost without a word. */
+const lostNames = ['__proto__', 'constructor', 'prototype']
+
 /** Numbers by name. A name is kept like any other text: what one driver would cut off or refuse is refused here. */
 const amounts = v.pipe(
+  v.unknown(),
+  v.check(
+    (value) => !lostNames.some((name) => Object.hasOwn(Object(value), name)),
+    `must not have the names ${lostNames.join(', ')}`,
+  ),
   v.objectWithRest({ total: amount }, amount),
   v.maxEntries(100, 'must not have more than 100 names'),
   v.check((value) => Object.keys(value).every((key) => v.is(name, key)), badName),

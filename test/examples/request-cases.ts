@@ -135,6 +135,8 @@ export const requestCases: readonly RouteCase[] = [
       const beat = { type: 'machine-alive', machineId: 'm', time: 1 }
       const badName = (field: string): string =>
         `${field} must have names of 1 to 200 characters only, without U+0000 and half surrogate pairs`
+      const lostName = (field: string): string =>
+        `${field} must not have the names __proto__, constructor, prototype`
       const many = Object.fromEntries(Array.from({ length: 101 }, (_, n) => [n === 0 ? 'total' : `n${n}`, 1]))
       const usage = { key: 'k', sessionId: 's', tokens: { total: 1 }, cost: { total: 1 } }
       const event = { ...usage, externalKey: 'e' }
@@ -177,6 +179,14 @@ export const requestCases: readonly RouteCase[] = [
         ['/v2/usage-reports', { ...usage, cost: { total: -1 } }, 'cost.total must not be negative'],
         ['/v2/usage-reports', { ...usage, tokens: { total: 1, 'a\0b': 1 } }, badName('tokens')],
         ['/v2/usage-reports', { ...usage, cost: { total: 1, '\ud800': 1 } }, badName('cost')],
+        ['/v2/usage-reports', { ...usage, cost: { total: 1, constructor: 1 } }, lostName('cost')],
+        [
+          '/v2/usage-events',
+          { ...event, tokens: JSON.parse('{ "total": 1, "__proto__": 1 }') },
+          lostName('tokens'),
+        ],
+        ['/v2/usage-events', { ...event, tokens: null }, /^tokens must be Object: it is null/],
+        ['/v2/usage-events', { externalKey: 'e', sessionId: 's', cost: usage.cost }, 'tokens is missing'],
         ['/v2/usage-events', { ...event, tokens: { total: 1, '': 1 } }, badName('tokens')],
         ['/v2/usage-events', { ...event, cost: { total: 1, ['x'.repeat(201)]: 1 } }, badName('cost')],
         ['/v2/usage-events', { ...event, cost: many }, 'cost must not have more than 100 names'],
