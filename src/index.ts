@@ -8,7 +8,7 @@
 
 export { AppendQueue } from './append-queue.ts'
 export type { BatchQuery, BatchResults } from './batch.ts'
-export type { AppendOptions, AppendStats, Overflow } from './buffers/append-options.ts'
+export type { AppendOptions, AppendStats, Overflow, PushedRow } from './buffers/append-options.ts'
 export type { CoalesceOptions, CoalesceStats, FlushContext } from './buffers/coalesce-options.ts'
 export type { FlushOptions } from './buffers/flush-loop.ts'
 export type { PushOptions } from './buffers/room-line.ts'

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Compilable, Dialect, Insertable, Kysely, KyselyPlugin, Transaction } from 'kysely'
+import type { Compilable, Dialect, Kysely, KyselyPlugin, Transaction } from 'kysely'
 import { AppendQueue } from './append-queue.ts'
 import { type BatchQuery, type BatchResults, runBatch } from './batch.ts'
-import type { AppendTo, Overflow } from './buffers/append-options.ts'
+import type { AppendTo, InsertedColumn, Overflow, PushedRow } from './buffers/append-options.ts'
 import type { CoalesceOptions } from './buffers/coalesce-options.ts'
 import type { FlushOptions } from './buffers/flush-loop.ts'
 import type { PushResult } from './buffers/write-behind.ts'
@@ -175,15 +175,15 @@ export class Storage<DB> implements AsyncDisposable {
    * const { accepted } = usage.push({ id: request.id, tokens: 42 })
    * ```
    */
-  append<Table extends TableName<DB>>(
-    options: AppendTo<DB, Table> & { readonly overflow?: Exclude<Overflow, 'wait'> },
-  ): AppendQueue<Insertable<DB[Table]>>
-  append<Table extends TableName<DB>>(
-    options: AppendTo<DB, Table> & { readonly overflow: 'wait' },
-  ): AppendQueue<Insertable<DB[Table]>, Promise<PushResult>>
-  append<Table extends TableName<DB>>(
-    options: AppendTo<DB, Table>,
-  ): AppendQueue<Insertable<DB[Table]>, PushResult | Promise<PushResult>> {
+  append<Table extends TableName<DB>, Time extends InsertedColumn<DB, Table> = never>(
+    options: AppendTo<DB, Table, Time> & { readonly overflow?: Exclude<Overflow, 'wait'> },
+  ): AppendQueue<PushedRow<DB, Table, Time>>
+  append<Table extends TableName<DB>, Time extends InsertedColumn<DB, Table> = never>(
+    options: AppendTo<DB, Table, Time> & { readonly overflow: 'wait' },
+  ): AppendQueue<PushedRow<DB, Table, Time>, Promise<PushResult>>
+  append<Table extends TableName<DB>, Time extends InsertedColumn<DB, Table> = never>(
+    options: AppendTo<DB, Table, Time>,
+  ): AppendQueue<PushedRow<DB, Table, Time>, PushResult | Promise<PushResult>> {
     const host = bufferHost(this.#pool, options)
     const insert = rowInserter(this.#pool, this.db, options.table, options.idempotencyKey)
     return this.#pool.buffers.add(new AppendQueue(options, host, insert))

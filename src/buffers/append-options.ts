@@ -66,7 +66,17 @@ export interface AppendStats {
 /** Inserts rows, all of them or none, and answers how many are new. */
 export type InsertRows<Row> = (rows: readonly Row[], context: FlushContext) => Promise<number>
 
+/** The name of a column that can be inserted. */
+export type InsertedColumn<DB, Table extends keyof DB> = keyof Insertable<DB[Table]> & string
+
+/** A row as it is pushed: it may leave its time to the queue. */
+export type PushedRow<DB, Table extends keyof DB, Time = never> = [Time] extends [never]
+  ? Insertable<DB[Table]>
+  : Omit<Insertable<DB[Table]>, Time & string> &
+      Partial<Pick<Insertable<DB[Table]>, Time & keyof Insertable<DB[Table]>>>
+
 /** The options of `storage.append()`, typed by the tables of the database. */
-export type AppendTo<DB, Table extends keyof DB> = AppendOptions<Insertable<DB[Table]>> & {
+export type AppendTo<DB, Table extends keyof DB, Time = never> = AppendOptions<PushedRow<DB, Table, Time>> & {
   readonly table: Table
+  readonly timestamp?: Time
 }

@@ -1,5 +1,6 @@
 /**
- * What the compiler lets a repository take. The lines behind `@ts-expect-error` are the test: `tsc` reads them.
+ * What the compiler lets a repository and an append queue take. The lines behind `@ts-expect-error` are the
+ * test: `tsc` reads them.
  *
  * @module
  */
@@ -62,6 +63,32 @@ export function takes(storage: Storage<Database>): unknown[] {
     members.deleteMany([{ team: 't' }]),
   ]
 }
+
+/** Never called: it only has to compile. */
+export function appends(storage: Storage<Database>): unknown[] {
+  const sessions = storage.append({ table: 'session', idempotencyKey: 'id', timestamp: 'created_at' })
+  const waiting = storage.append({ table: 'session', overflow: 'wait', timestamp: 'created_at' })
+  const untimed = storage.append({ table: 'session' })
+  return [
+    sessions.push({ id: 'a' }),
+    sessions.push({ id: 'a', created_at: 1 }),
+    // @ts-expect-error: the time is a number
+    sessions.push({ id: 'a', created_at: 'now' }),
+    // @ts-expect-error: only the time is filled in
+    sessions.push({ created_at: 1 }),
+    // @ts-expect-error: no such column
+    sessions.push({ id: 'a', nothing: 1 }),
+    waiting.push({ id: 'a' }).then(({ accepted }) => accepted),
+    // @ts-expect-error: nobody fills in created_at
+    untimed.push({ id: 'a' }),
+    // @ts-expect-error: no such column
+    storage.append({ table: 'session', timestamp: 'nothing' }),
+  ]
+}
+
+it('Storage.append() is typed by the schema', () => {
+  expect(appends).toBeTypeOf('function')
+})
 
 it('Repository is typed by the schema', () => {
   expect(takes).toBeTypeOf('function')
