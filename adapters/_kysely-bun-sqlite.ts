@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { OpenError, UnsupportedError } from '../src/errors.ts'
+import { UnsupportedError } from '../src/errors.ts'
 import type { BoundValue, Row } from '../src/values.ts'
+import { cannotLoad } from './_missing-package.ts'
 import type { Changes } from './_sync-database.ts'
 
 /** The part of a statement of bun:sqlite that kysely-bun-sqlite uses. */
@@ -107,7 +108,6 @@ async function importDialect(): Promise<DialectConstructor> {
     const module: { readonly BunSqliteDialect: unknown } = await import('kysely-bun-sqlite')
     return module.BunSqliteDialect as DialectConstructor
   } catch (cause) {
-    const cure = 'install it with bun add kysely-bun-sqlite'
-    throw new OpenError(`Cannot load the package kysely-bun-sqlite: ${cure}`, { cause })
+    throw cannotLoad('kysely-bun-sqlite', 'bun add kysely-bun-sqlite', cause)
   }
 }

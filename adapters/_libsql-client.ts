@@ -5,7 +5,7 @@
  * @module
  */
 import type { SqlValue } from '../src/values.ts'
-import { cannotLoadClient } from './_libsql-missing.ts'
+import { cannotLoadClient } from './_missing-package.ts'
 
 /** A client of one database. */
 export interface LibsqlClient extends LibsqlExecutor {

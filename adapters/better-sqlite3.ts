@@ -6,6 +6,7 @@
 import type { Connector } from '../src/connector.ts'
 import { OpenError } from '../src/errors.ts'
 import type { BoundValue, Row } from '../src/values.ts'
+import { cannotLoad } from './_missing-package.ts'
 import { type SyncDriver, syncConnector } from './_sync-connector.ts'
 import type { Changes, SyncDatabase, SyncStatement } from './_sync-database.ts'
 
@@ -106,8 +107,7 @@ async function importPackage(): Promise<DatabaseConstructor> {
     loaded = module.default as DatabaseConstructor
     return loaded
   } catch (cause) {
-    const cure = 'install it with npm install better-sqlite3'
-    throw new OpenError(`Cannot load the package better-sqlite3: ${cure}`, { cause })
+    throw cannotLoad('better-sqlite3', 'npm install better-sqlite3', cause)
   }
 }
 

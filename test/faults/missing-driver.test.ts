@@ -70,6 +70,8 @@ function versionOf(node: string): number {
   }
 }
 
+const libsqlPackages = ['@libsql', 'libsql', '@neon-rs', 'detect-libc', 'promise-limit', 'js-base64']
+
 const install = (name: string, command: string): string =>
   `Cannot load the package ${name}: install it with ${command}`
 
@@ -106,6 +108,54 @@ describe.runIf(runtime === 'node')('a driver that cannot be loaded (on Node only
     // What a runtime brings is asked for, not tried.
     if (message.includes('package')) expect(failure.cause).toMatch(/Error|Message/)
   })
+})
+
+describe.runIf(runtime === 'node')('a driver whose package is there in part (on Node only)', () => {
+  let folder = ''
+
+  beforeAll(async () => {
+    folder = await folderWithout('kysely')
+    for (const name of ['src', 'adapters'])
+      await cp(join(root, name), join(folder, name), { recursive: true })
+    // Not linked: what is behind a link finds all that is beside it.
+    for (const name of libsqlPackages) {
+      const filter = (path: string): boolean => !/@libsql\/(linux|darwin|win32)/.test(path)
+      await cp(join(root, 'node_modules', name), join(folder, 'node_modules', name), {
+        recursive: true,
+        filter,
+      })
+    }
+  })
+
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it.each(['node', 'bun', 'deno'] as const)(
+    'on %s, libsql without the binary of this platform is told so',
+    async (name) => {
+      const command = [binary(name), ...leadingArguments[name]]
+      const { message } = await opening(folder, command, program('libsql', 'libsql', 'ts'))
+      expect(message).toMatch(
+        /^Cannot load the package @libsql\/client, which is there: Cannot find module '@libsql\/[a-z\d-]+'$/,
+      )
+    },
+  )
+
+  it.each(['node', 'bun', 'deno'] as const)(
+    'on %s, better-sqlite3 that fails by itself is not to be installed',
+    async (name) => {
+      const place = join(folder, 'node_modules/better-sqlite3')
+      await mkdir(place, { recursive: true })
+      await writeFile(
+        join(place, 'index.js'),
+        'throw new Error(\'Dynamic require of "fs" is not supported\')',
+      )
+      const command = [binary(name), ...leadingArguments[name]]
+      const { message } = await opening(folder, command, program('betterSqlite3', 'better-sqlite3', 'ts'))
+      expect(message).toBe(
+        'Cannot load the package better-sqlite3, which is there: Dynamic require of "fs" is not supported',
+      )
+    },
+  )
 })
 
 interface Denial {
@@ -150,8 +200,7 @@ describe.runIf(runtime === 'node')('Deno without a permission (on Node only)', (
   let folder = ''
 
   beforeAll(async () => {
-    const ofLibsql = ['@libsql', 'libsql', '@neon-rs', 'detect-libc', 'promise-limit', 'js-base64']
-    folder = await folderWithout('kysely', ...ofLibsql)
+    folder = await folderWithout('kysely', ...libsqlPackages)
     for (const name of ['src', 'adapters'])
       await cp(join(root, name), join(folder, name), { recursive: true })
   })
