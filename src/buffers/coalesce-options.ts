@@ -52,7 +52,7 @@ export interface CoalesceStats {
   readonly pending: number
   /** Values that were written. */
   readonly flushed: number
-  /** Values that were, or will not be, written, whatever the reason. */
+  /** Values that were lost, whatever the reason. */
   readonly dropped: number
   /** Flushes that had to keep something for the next one. */
   readonly failures: number
