@@ -64,6 +64,7 @@ function withUsageErrorsNow<T>(work: () => T): T {
   }
 }
 
-function usageError(cause: unknown): DoctorUsageError {
+/** What failed, as no finding about the file. */
+export function usageError(cause: unknown): DoctorUsageError {
   return new DoctorUsageError(cause instanceof Error ? cause.message : String(cause), { cause })
 }

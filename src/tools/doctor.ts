@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { missingPermission } from '../../adapters/_permission.ts'
 import { connectorFor } from '../../adapters/auto.ts'
 import type { DialectName } from '../config.ts'
 import type { ConnectionOptions } from '../connection/physical-connection.ts'
@@ -19,7 +20,7 @@ import { type DoctorCheck, type DoctorReport, reportOf } from '../doctor/report.
 import { type LockWait, startLockWait } from '../lock-wait.ts'
 import { checkSurroundings } from '../storage/doctor.ts'
 import { systemClock } from '../time/clock.ts'
-import { assertIsFile, DoctorUsageError, withUsageErrors } from './doctor-file.ts'
+import { assertIsFile, DoctorUsageError, usageError, withUsageErrors } from './doctor-file.ts'
 import { couldLeaveFiles, leftAlone, openingCheck, openingOptions, takenOver } from './doctor-opening.ts'
 
 /** What the doctor is asked. */
@@ -46,7 +47,7 @@ const connectionOptions: ConnectionOptions = {
 /**
  * Examines a database file. It is never created, and nothing in it is changed but by a PASSIVE checkpoint.
  *
- * @throws {DoctorUsageError} If there is no such file, or the driver cannot be used.
+ * @throws {DoctorUsageError} If there is no such file, it may not be opened, or the driver cannot be used.
  */
 export async function examineFile(request: DoctorRequest): Promise<DoctorReport> {
   const { file, dialect } = request
@@ -91,6 +92,8 @@ async function examineContent(
     const checks = await checkDatabase({ connector, ask, facts, others, canWrite, isStorage: false, scan })
     return isLeft && canWrite ? [takenOver(dialect), ...checks] : checks
   } catch (error) {
+    // What this program was not allowed to do, such as to write on Deno, says nothing about the file.
+    if (missingPermission(error) !== undefined) throw usageError(error)
     return [openingCheck(error, facts, canWrite)]
   } finally {
     await reader?.close()

@@ -30,7 +30,10 @@ const asNobody =
   process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
 
 function unbusy(args: readonly string[], prefix: readonly string[] = []): Promise<Answer> {
-  const [file = '', ...rest] = [...prefix, ...command, ...args]
+  return start([...prefix, ...command, ...args])
+}
+
+function start([file = '', ...rest]: readonly string[]): Promise<Answer> {
   return new Promise((resolve) => {
     execFile(file, rest, { env: { ...process.env, HOME: '/nonexistent' } }, (error, stdout, stderr) => {
       resolve({ exitCode: error === null ? 0 : Number(error.code), stdout, stderr })
@@ -113,6 +116,20 @@ describe(`unbusy on ${runtime}`, () => {
 
     expect((await run(['doctor', join(folder, 'text.db')], true)).stdout).toContain('\u001b[31m')
   })
+
+  it.skipIf(runtime !== 'deno')(
+    'a permission that Deno was not given is no finding (on Deno only)',
+    async () => {
+      const file = join(folder, 'sound.db')
+      const asked = [binary('deno'), 'run', '--no-prompt', '--allow-read', program, 'doctor', file]
+      const { exitCode, stdout, stderr } = await start(asked)
+
+      expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' })
+      expect(stderr).toMatch(
+        /^unbusy: Cannot open database \S+ as Deno does not let it: .* --allow-write flag$/m,
+      )
+    },
+  )
 
   // The code is the same on every runtime, and each start costs.
   const reason =
