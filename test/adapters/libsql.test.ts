@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { ConfigError, OpenError } from 'unbusy'
 import { libsql } from 'unbusy/libsql'
 import { nodeSqlite } from 'unbusy/node-sqlite'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { libsqlFile } from './_libsql.ts'
 import { codeOf, connect, rowsOf, temporaryFolder } from './_local.ts'
 
@@ -92,17 +92,5 @@ describe('libsql() opens', () => {
     await other.close()
 
     await expect(file.connect()).resolves.toBeDefined()
-  })
-
-  test('nothing without the package, and says how to install it', async () => {
-    vi.doMock('@libsql/client/sqlite3', () => {
-      throw new Error('Cannot find package')
-    })
-    onTestFinished(() => void vi.doUnmock('@libsql/client/sqlite3'))
-
-    const error = await connect(libsql({ url: ':memory:' })).catch((reason) => reason)
-
-    expect(error).toBeInstanceOf(OpenError)
-    expect(error.message).toContain('npm install @libsql/client')
   })
 })

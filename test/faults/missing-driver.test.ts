@@ -79,6 +79,8 @@ type MissingDriver = readonly [runtime: RuntimeName, factory: string, entry: str
 
 const missing: readonly MissingDriver[] = [
   ['node', 'betterSqlite3', 'better-sqlite3', install('better-sqlite3', 'npm install better-sqlite3')],
+  ['bun', 'betterSqlite3', 'better-sqlite3', install('better-sqlite3', 'npm install better-sqlite3')],
+  ['deno', 'betterSqlite3', 'better-sqlite3', install('better-sqlite3', 'npm install better-sqlite3')],
   ['node', 'libsql', 'libsql', install('@libsql/client', 'npm install @libsql/client')],
   ['bun', 'libsql', 'libsql', install('@libsql/client', 'npm install @libsql/client')],
   ['deno', 'libsql', 'libsql', install('@libsql/client', 'npm install @libsql/client')],
