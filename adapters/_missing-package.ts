@@ -18,12 +18,8 @@ export function cannotLoad(name: string, command: string, cause: unknown): OpenE
   // Every runtime, and every bundler, puts what it did not find into quotes.
   const isMissing = new RegExp(`["']${name}["'/]`).test(reason)
   // What it needs may be missing, such as its binary for this platform; to install it once more would not help.
-  return new OpenError(
-    isMissing ? `${what}: install it with ${command}` : `${what}, which is there: ${reason}`,
-    {
-      cause,
-    },
-  )
+  const rest = isMissing ? `: install it with ${command}` : `, which is there: ${reason}`
+  return new OpenError(`${what}${rest}`, { cause })
 }
 
 /** What is said of `@libsql/client`, which is loaded in two places. */

@@ -102,16 +102,15 @@ describe('d1ReadError()', () => {
 })
 
 describe('a busy lock of D1', () => {
-  // So it is where two of wrangler or miniflare have the same local database.
+  // miniflare answers so, but not on demand: a stand-in does.
   it.each(['insert', 'select'])('C3 is waited for (%s)', async (what) => {
-    let refusals = 0
+    let refusals = 3
     const answer = async () => {
       if (refusals++ < 3) throw new Error('D1_ERROR: database is locked: SQLITE_BUSY')
       return { success: true, results: [], meta: { changes: 1 } }
     }
     const prepared = { bind: () => prepared, all: answer }
     const database = { prepare: () => prepared, batch: async () => [await answer()] }
-    refusals = 3
     await using storage = await openStorage<{ note: { id: number } }>({ connector: d1({ database }) })
     refusals = 0
 
