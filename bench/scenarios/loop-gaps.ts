@@ -5,7 +5,7 @@
  * @module
  */
 
-/** A time in which no timer ran. */
+/** A time in which a timer was due and did not run. */
 export interface LoopGap {
   /** In ms since the epoch, so that another process can tell what it was doing then. */
   readonly endedAtMs: number
@@ -18,14 +18,15 @@ const leastDelayMs = 1
 /**
  * Records the gaps from now on, for as long as the process lives; the caller may take them out.
  *
- * @param everyMs How often it looks: a gap is hardly shorter than this.
+ * @param everyMs How often it looks: a freeze may be longer than the gap by so much.
  */
 export function recordLoopGaps(everyMs = 2): LoopGap[] {
   const gaps: LoopGap[] = []
   let lastMs = performance.now()
   const interval = setInterval(() => {
     const nowMs = performance.now()
-    if (nowMs - lastMs >= everyMs + leastDelayMs) gaps.push({ endedAtMs: Date.now(), gapMs: nowMs - lastMs })
+    const gapMs = nowMs - lastMs - everyMs
+    if (gapMs >= leastDelayMs) gaps.push({ endedAtMs: Date.now(), gapMs })
     lastMs = nowMs
   }, everyMs)
   interval.unref()

@@ -44,7 +44,7 @@ export class CheckpointPhases {
 
   /** To be told that the WAL may have grown, while one runs. */
   noteGrowth(): void {
-    if (this.#crowd !== undefined && this.#isCrowded) this.#crowd.resolve()
+    if (this.#crowd !== undefined && this.#hasReached(this.#host.limits.crowdedBytes)) this.#crowd.resolve()
   }
 
   /** To be told that there may be another WAL, until the next checkpoint looks for itself. */
@@ -56,21 +56,12 @@ export class CheckpointPhases {
 
   /** @returns What came of it; `undefined` if others had emptied the WAL before phase 2. */
   async checkpoint(): Promise<CheckpointResult | undefined> {
-    const { gate, runner } = this.#host
     const opening = this.#openWorker()
-    const first = opening.then((worker) => worker && runner.runInWorker(worker, 'passive'))
-    const crowd = Promise.withResolvers<void>()
-    this.#crowd = crowd
-    const early = await Promise.race([first, crowd.promise]).finally(() => {
-      this.#crowd = undefined
-    })
-    // Our own writes only: the others know for themselves how much they add, and phase 1 can take its time.
-    const result = early ?? (await gate.pass('own-writes', () => first))
+    const isAlmostDone = this.#host.runner.isWorkerOpen && this.#isAlmostDone
+    const result = isAlmostDone ? undefined : await this.#moveMost(opening)
     const worker = await opening
-    if (worker === undefined || result === undefined) return this.#checkpointOnWriter()
-    // Phase 2 would keep writes back for nothing.
-    if (this.isBlocked(result) || (isElsewhere(result) && !this.#mayInsist)) return result
-    return this.#finish(worker)
+    if (worker === undefined) return this.#checkpointOnWriter()
+    return result && this.#isInVain(result) ? result : this.#finish(worker)
   }
 
   /** Cuts the file, for which writers are shut out: while nobody writes. */
@@ -81,9 +72,9 @@ export class CheckpointPhases {
   }
 
   /** Whether so much could not be moved that a reader must be in the way: one that comes and goes holds a few frames. */
-  isBlocked({ logFrames, checkpointedFrames }: CheckpointResult): boolean {
+  isBlocked(result: CheckpointResult): boolean {
     const { gauge, limits } = this.#host
-    return gauge.bytesOf(logFrames - checkpointedFrames) >= limits.limitBytes / 2
+    return gauge.openBytes(result) >= limits.limitBytes / 2
   }
 
   /** Whether another process is in a checkpoint for so long that it is not waited for any more. */
@@ -91,16 +82,40 @@ export class CheckpointPhases {
     return isElsewhere(result) && this.#host.clock.now() < this.#insistsFromMs
   }
 
-  /** Asked only where a worker checkpoints: who looks is synchronous then. */
-  get #isCrowded(): boolean {
+  /** Phase 1. */
+  async #moveMost(opening: Promise<CheckpointWorker | undefined>): Promise<CheckpointResult | undefined> {
+    const { gate, runner } = this.#host
+    const moving = opening.then((worker) => worker && runner.runInWorker(worker, 'passive'))
+    const crowd = Promise.withResolvers<void>()
+    this.#crowd = crowd
+    const early = await Promise.race([moving, crowd.promise]).finally(() => {
+      this.#crowd = undefined
+    })
+    // Our own writes only: the others know for themselves how much they add, and phase 1 can take its time.
+    return early ?? gate.pass('own-writes', () => moving)
+  }
+
+  /** Whether phase 2 would keep writes back for nothing, after this. */
+  #isInVain(result: CheckpointResult): boolean {
+    return this.isBlocked(result) || (isElsewhere(result) && !this.#mayInsist(this.#host.limits.insistBytes))
+  }
+
+  /** Whether others have moved most of it: one more phase 1 would do little, and keep them from their phase 2. */
+  get #isAlmostDone(): boolean {
     const { gauge, limits } = this.#host
-    return (gauge.usedBytes() ?? 0) >= limits.crowdedBytes
+    return this.#hasReached(limits.limitBytes) && gauge.openBytes() < limits.restBytes
   }
 
-  get #mayInsist(): boolean {
-    return this.#isCrowded && this.#host.clock.now() >= this.#insistsFromMs
+  /** Asked, as all that looks at the WAL, only where a worker checkpoints: who looks is synchronous then. */
+  #hasReached(bytes: number): boolean {
+    return (this.#host.gauge.usedBytes() ?? 0) >= bytes
   }
 
+  #mayInsist(fromBytes: number): boolean {
+    return this.#hasReached(fromBytes) && this.#host.clock.now() >= this.#insistsFromMs
+  }
+
+  /** Phase 2. */
   async #finish(worker: CheckpointWorker): Promise<CheckpointResult | undefined> {
     const { gate, gauge, limits, policy, runner } = this.#host
     // A transaction of ours, which keeps other processes out, would be in the way of a TRUNCATE.
@@ -110,7 +125,8 @@ export class CheckpointPhases {
     // Another process may have been through with it while this one waited for the writer, or for the lock.
     const isDue = (): boolean => (gauge.usedBytes() ?? limits.limitBytes) >= limits.limitBytes
     // Other processes may write beside phase 2, and the WAL then does not start over, until it is too much.
-    if (!this.#mayInsist) return gate.pass('own-writes', () => runner.runInWorker(worker, 'passive'), isDue)
+    if (!this.#mayInsist(limits.crowdedBytes))
+      return gate.pass('own-writes', () => runner.runInWorker(worker, 'passive'), isDue)
     return gate.pass('others-too', () => this.#insist(worker, 'passive'), isDue)
   }
 

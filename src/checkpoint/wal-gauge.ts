@@ -27,24 +27,18 @@ export class WalGauge {
     return this.#connector.walBytes?.() ?? 0
   }
 
-  /** How many bytes of WAL so many frames are. */
-  bytesOf(frames: number): number {
-    return frames * this.#frameBytes
-  }
-
   /**
    * Bytes of the WAL in use, some 4 to 16 microseconds: 0 if all of it is in the database, as the next write can start it
    * over. `undefined` if that cannot be told now, as in a transaction.
    */
   usedBytes(): number | undefined {
-    if (this.#writer.direct.inTransaction) return undefined
-    try {
-      const { logFrames, checkpointedFrames } = toCheckpointResult(this.#ask(noop)[0])
-      return checkpointedFrames >= logFrames ? 0 : this.bytesOf(logFrames)
-    } catch {
-      // Busy with the recovery of a crashed process, or to be replaced: the next look will tell.
-      return undefined
-    }
+    const seen = this.#look()
+    return seen && (this.openBytes(seen) > 0 ? seen.logFrames * this.#frameBytes : 0)
+  }
+
+  /** Bytes of the WAL that are not in the database: now, or when this was seen. 0 also if that cannot be told now. */
+  openBytes(seen: CheckpointResult | undefined = this.#look()): number {
+    return seen ? (seen.logFrames - seen.checkpointedFrames) * this.#frameBytes : 0
   }
 
   /** Whether another file may be attached: nobody checkpoints its WAL but the writer, in its commits. */
@@ -54,6 +48,16 @@ export class WalGauge {
     } catch {
       // The writer is read from just now, or is to be replaced.
       return true
+    }
+  }
+
+  #look(): CheckpointResult | undefined {
+    if (this.#writer.direct.inTransaction) return undefined
+    try {
+      return toCheckpointResult(this.#ask(noop)[0])
+    } catch {
+      // Busy with the recovery of a crashed process, or to be replaced: the next look will tell.
+      return undefined
     }
   }
 

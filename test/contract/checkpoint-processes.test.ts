@@ -1,12 +1,24 @@
 /** C13: what keeps the WAL bounded when others write, and checkpoint, at the same time. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { startProgram } from '../processes/program.ts'
 import { type ContractCase, describeContract } from './case.ts'
-import { heldCheckpoints, noWorker } from './held-checkpoints.ts'
+import { heldCheckpoints, noWorker, pinWal } from './held-checkpoints.ts'
 import { runtime } from './matrix.ts'
-import { countPages, createPages, eventLog, smallWalBytes, writePages, writeUntil } from './wal-writes.ts'
+import {
+  addPage,
+  countPages,
+  createPages,
+  eventLog,
+  smallWalBytes,
+  writePages,
+  writeUntil,
+} from './wal-writes.ts'
 
 const alone = { libsql: 'its SQLite has the WAL-reset bug: one process alone may write' } as const
+
+/** Another process is in a checkpoint, as SQLite answers it (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint). */
+const elsewhere = { isBusy: true, logFrames: -1, checkpointedFrames: -1 } as const
 
 const cases: ContractCase[] = [
   {
@@ -40,8 +52,7 @@ const cases: ContractCase[] = [
       const connector = await heldCheckpoints(context, (checkpoint) => {
         if (!isElsewhere) return checkpoint()
         asked++
-        // As SQLite answers it (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
-        return Promise.resolve({ isBusy: true, logFrames: -1, checkpointedFrames: -1 })
+        return Promise.resolve(elsewhere)
       })
       const storage = await context.open({ connector, checkpointWalBytes: smallWalBytes })
       await createPages(storage.db)
@@ -63,12 +74,71 @@ const cases: ContractCase[] = [
     },
   },
   {
+    name: 'C13 while another process checkpoints, nobody is kept back before the WAL has half as much again as its limit',
+    not: noWorker,
+    async run(context) {
+      const checkpointWalBytes = 8 * smallWalBytes
+      const askedAtBytes: number[] = []
+      const walBytes = (): number => storage.stats().wal.bytes
+      const connector = await heldCheckpoints(context, () => {
+        askedAtBytes.push(walBytes())
+        return Promise.resolve(elsewhere)
+      })
+      const storage = await context.open({ connector, checkpointWalBytes })
+      await createPages(storage.db)
+      // Asked twice without a write between: that is what it does with the lock in hand.
+      const insistedAtBytes = (): number | undefined =>
+        askedAtBytes.find((bytes, index) => bytes === askedAtBytes[index - 1])
+
+      await writeUntil(storage.db, () => insistedAtBytes() !== undefined)
+
+      expect(askedAtBytes[0]).toBeLessThan(1.5 * checkpointWalBytes)
+      expect(insistedAtBytes()).toBeGreaterThanOrEqual(1.5 * checkpointWalBytes)
+    },
+  },
+  {
+    name: 'C13 what another process has moved is not moved again: with little left, writes are kept back at once',
+    not: noWorker,
+    async run(context) {
+      const checkpointWalBytes = 4 * smallWalBytes
+      let phase: 'fill' | 'move' | 'rest' = 'fill'
+      let hasMoved = false
+      const waits: boolean[] = []
+      const connector = await heldCheckpoints(context, async (checkpoint) => {
+        if (phase === 'fill') return elsewhere
+        if (phase === 'rest') {
+          const write = addPage(storage.db).then(() => false)
+          waits.push(await Promise.race([write, sleep(100, true)]))
+        }
+        const result = await checkpoint()
+        hasMoved = true
+        return result
+      })
+      const storage = await context.open({ connector, checkpointWalBytes })
+      await createPages(storage.db)
+      await writeUntil(storage.db, () => storage.stats().wal.bytes >= checkpointWalBytes)
+      // It keeps the WAL from starting over, and what was written before it can be moved.
+      await using _reader = await pinWal(context)
+      // Not as fast as elsewhere: little is to be left.
+      const writeNowAndThen = async (holds: () => boolean): Promise<void> => {
+        for (; !holds(); await sleep(15)) await addPage(storage.db)
+      }
+      phase = 'move'
+      await writeNowAndThen(() => hasMoved)
+      phase = 'rest'
+
+      await writeNowAndThen(() => waits.length > 0)
+
+      expect(waits[0]).toBe(true)
+    },
+  },
+  {
     name: 'C13 a process that was stopped in a checkpoint is named, and waited for now and then only: writes go on',
     not: noWorker,
     async run(context) {
       let isElsewhere = false
       const connector = await heldCheckpoints(context, (checkpoint) =>
-        isElsewhere ? Promise.resolve({ isBusy: true, logFrames: -1, checkpointedFrames: -1 }) : checkpoint(),
+        isElsewhere ? Promise.resolve(elsewhere) : checkpoint(),
       )
       const { events, onWarning } = eventLog()
       const storage = await context.open({ connector, checkpointWalBytes: smallWalBytes, onWarning })
