@@ -1,7 +1,7 @@
 /** What kyselyDialect() cannot give, and what it refuses: each limit of its documentation that a test can show. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Dialect, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
+import { type Dialect, type QueryResult, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
 import { openStorage } from 'unbusy'
 import { type KyselyDialectOptions, kyselyDialect } from 'unbusy/kysely-dialect'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -44,6 +44,36 @@ describe.each(wrappedDialects)('kyselyDialect() over $name', (wrapped) => {
     if (read === 'refused') await strict
     else await expect(strict).rejects.toThrow("Cannot read integers as 'strict'")
   })
+
+  test.runIf(wrapped.engine === 'node-sqlite')(
+    'a write whose row the driver refuses is not stored',
+    async () => {
+      const dialect = (path: string): Promise<Dialect> => wrapped.create(path, false)
+      const storage = await open({ ...optionsOf(wrapped), dialect })
+      const { db } = storage
+      await sql`create table big (n integer unique on conflict rollback)`.execute(db)
+      const add = (n: bigint, on = db): Promise<QueryResult<unknown>> =>
+        sql`insert into big values (${n}) returning n`.execute(on)
+      const stored = async (): Promise<unknown[]> =>
+        (await sql<{ n: number }>`select cast(n as text) as n from big order by n`.execute(db)).rows
+
+      await rejection(add(2n ** 60n))
+      expect(await stored()).toEqual([])
+
+      await storage.write(async (trx) => {
+        expect((await add(1n, trx)).rows).toEqual([{ n: 1 }])
+        await rejection(add(2n ** 60n, trx))
+        await add(2n, trx)
+      })
+      expect(await stored()).toEqual([{ n: '1' }, { n: '2' }])
+
+      // There the error has ended the transaction, and what was to undo the write with it.
+      const { message } = await rejection(add(1n))
+      expect(message).toContain('UNIQUE constraint failed')
+      await add(3n)
+      expect(await stored()).toEqual([{ n: '1' }, { n: '2' }, { n: '3' }])
+    },
+  )
 
   test('limit: through a driver that takes no bigint, integers are what its numbers are', async () => {
     const connector = kyselyDialect({
