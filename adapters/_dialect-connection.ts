@@ -19,7 +19,6 @@ import { normalizeRows, type Row } from '../src/values.ts'
 import { anyResultCodeOf } from './_any-result-code.ts'
 import { bindable, type DialectIntegers } from './_dialect-facts.ts'
 import { collectGarbage } from './_libsql-garbage.ts'
-import { answersRows, runUndoably } from './_refused-rows.ts'
 
 /** Statements between two macrotasks: dialects leave what they prepared to finalizers, which never run in microtasks. */
 const statementsPerTurn = 50
@@ -56,17 +55,18 @@ export class DialectConnection implements Connection {
     return this.#inTransaction
   }
 
-  execute(statement: Statement): Promise<StatementResult> {
-    const { sql, parameters, kind, cacheable } = statement
-    const { integers } = this.#options
+  get mayRefuseRows(): boolean {
+    return this.#options.integers.read === 'refused'
+  }
+
+  execute({ sql, parameters, kind, cacheable }: Statement): Promise<StatementResult> {
     return this.#inTurn(async () => {
       // Some drivers name columns when they prepare, before the step that notices a changed schema (node:sqlite of Deno).
       if (sql.includes('*')) await this.#run(refreshSchema)
-      const run = (): Promise<QueryResult<Row>> => this.#run(sql, bindable(parameters, integers))
-      const mayRefuse = this.#inTransaction && integers.read === 'refused' && answersRows(statement)
-      const { rows, numAffectedRows, insertId } = await (mayRefuse
-        ? runUndoably((control) => this.#run(control), run)
-        : run())
+      const { rows, numAffectedRows, insertId } = await this.#run(
+        sql,
+        bindable(parameters, this.#options.integers),
+      )
       // Under bun:sqlite an EXPLAIN stays in progress until it is garbage: the connection would see no newer commit.
       if (kind === 'read' && !cacheable) {
         await collectGarbage()

@@ -51,6 +51,8 @@ export interface ConnectionSettings {
 export interface Connection {
   /** Whether SQLite itself says that a transaction is open; after an error this is asked, never assumed. */
   readonly inTransaction: boolean
+  /** Whether the driver can refuse a row whose statement has run, such as one with an integer beyond 2^53. @default {false} */
+  readonly mayRefuseRows?: boolean
   /** The driver's own handle, for `onConnection`. */
   readonly native: unknown
   execute(statement: Statement): MaybePromise<StatementResult>

@@ -57,8 +57,7 @@ export class CheckpointPhases {
   /** @returns What came of it; `undefined` if others had emptied the WAL before phase 2. */
   async checkpoint(): Promise<CheckpointResult | undefined> {
     const opening = this.#openWorker()
-    const isAlmostDone = this.#host.runner.isWorkerOpen && this.#isAlmostDone
-    const result = isAlmostDone ? undefined : await this.#moveMost(opening)
+    const result = this.#isAlmostDone ? undefined : await this.#moveMost(opening)
     const worker = await opening
     if (worker === undefined) return this.#checkpointOnWriter()
     return result && this.#isInVain(result) ? result : this.#finish(worker)
@@ -102,8 +101,8 @@ export class CheckpointPhases {
 
   /** Whether others have moved most of it: one more phase 1 would do little, and keep them from their phase 2. */
   get #isAlmostDone(): boolean {
-    const { gauge, limits } = this.#host
-    return this.#hasReached(limits.limitBytes) && gauge.openBytes() < limits.restBytes
+    const { gauge, limits, runner } = this.#host
+    return runner.isWorkerOpen && this.#hasReached(limits.limitBytes) && gauge.openBytes() < limits.restBytes
   }
 
   /** Asked, as all that looks at the WAL, only where a worker checkpoints: who looks is synchronous then. */

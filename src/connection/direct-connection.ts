@@ -41,16 +41,16 @@ export class DirectConnection {
   }
 
   /**
-   * Whether a statement that ran can still fail, as strict integers refuse a row that it returned. Whoever runs a write
-   * then has to undo it: a write that rejects must not be stored.
+   * Whether a statement that ran can still fail, as strict integers or the driver refuse a row that it returned. Whoever runs
+   * a write then has to undo it: a write that rejects must not be stored.
    */
-  get readsStrictly(): boolean {
-    return this.#options.settings.integers === 'strict'
+  get mayRefuseRows(): boolean {
+    return this.#options.settings.integers === 'strict' || this.#physical.driver.mayRefuseRows === true
   }
 
   /** Whether a lone write may run outside a transaction here. */
   get autocommits(): boolean {
-    return this.#capabilities.autocommit && !this.readsStrictly
+    return this.#capabilities.autocommit && !this.mayRefuseRows
   }
 
   /** Whether a lone write is through when {@linkcode DirectConnection.runLone} returns: there is nothing to await. */
@@ -60,7 +60,7 @@ export class DirectConnection {
 
   /** Whether writes go to the server in one round trip, instead of statement by statement inside a transaction. */
   get executesBatches(): boolean {
-    return this.#physical.driver.executeBatch !== undefined && !this.readsStrictly
+    return this.#physical.driver.executeBatch !== undefined && !this.mayRefuseRows
   }
 
   /** Whether a transaction can be lost without this side being told: its first error is then the last that is certain. */

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { runAtomically } from '../connection/atomic-unit.ts'
+import type { DirectConnection } from '../connection/direct-connection.ts'
 import type { SessionPragmas } from '../connection/session-pragmas.ts'
 import type { RoutedStatement } from '../connection/statement.ts'
 import type { PatientConnection } from '../connection.ts'
@@ -68,7 +70,7 @@ export class OpenTransaction {
       if (statement.shape.control?.action !== 'rollback to') this.#assertCertain()
       const { pragma } = statement.shape
       if (pragma?.assigns) await pragmas.note(pragma, (each) => connection.direct.run(each))
-      const result = await connection.direct.run(statement)
+      const result = await runWhole(connection.direct, statement)
       // What ended the transaction would have taken the savepoint with it.
       this.#doubtedSince = undefined
       savepoints?.apply(statement.shape.control)
@@ -116,6 +118,13 @@ export class OpenTransaction {
       'only ROLLBACK, or ROLLBACK TO a savepoint, can follow'
     throw new TransactionEndedError(message, { cause: this.#doubtedSince })
   }
+}
+
+/** A write whose row is refused has run: it is undone, as its caller may go on. */
+async function runWhole(direct: DirectConnection, statement: RoutedStatement): Promise<StatementResult> {
+  if (!statement.shape.returning || !direct.mayRefuseRows) return direct.run(statement)
+  const [result] = await runAtomically(direct, [statement])
+  return result as StatementResult
 }
 
 function assertWorksInTransaction(statement: RoutedStatement, isReadOnly: boolean): void {

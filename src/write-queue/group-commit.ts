@@ -5,8 +5,8 @@
  *
  * @module
  */
+import { runAtomically } from '../connection/atomic-unit.ts'
 import type { DirectConnection } from '../connection/direct-connection.ts'
-import type { RoutedStatement } from '../connection/statement.ts'
 import type { PatientConnection } from '../connection.ts'
 import type { MaybePromise, Statement, StatementResult } from '../connector.ts'
 import { restartLockWait } from '../lock-wait.ts'
@@ -68,7 +68,7 @@ export async function commitGroup(
 
 function runUnit(writer: DirectConnection, unit: WriteUnit): Promise<void> | undefined {
   const { statements } = unit
-  if (statements.length !== 1 || unit.isAtomic || writer.readsStrictly)
+  if (statements.length !== 1 || unit.isAtomic || writer.mayRefuseRows)
     return record(unit, runAtomically(writer, statements))
   try {
     const result: MaybePromise<StatementResult> = writer.run(statements[0] as Statement)
@@ -91,27 +91,6 @@ async function record(unit: WriteUnit, running: Promise<StatementResult[]>): Pro
   } catch (error) {
     unit.error = error
   }
-}
-
-/** A savepoint keeps all statements of a unit or none, without touching its neighbours. */
-async function runAtomically(
-  writer: DirectConnection,
-  statements: readonly RoutedStatement[],
-): Promise<StatementResult[]> {
-  await writer.run(control('SAVEPOINT unbusy_unit'))
-  const results: StatementResult[] = []
-  try {
-    for (const statement of statements) results.push(await writer.run(statement))
-  } catch (error) {
-    // If SQLite has ended the transaction, the savepoint is gone with it.
-    if (writer.inTransaction) {
-      await writer.run(control('ROLLBACK TO unbusy_unit'))
-      await writer.run(control('RELEASE unbusy_unit'))
-    }
-    throw error
-  }
-  await writer.run(control('RELEASE unbusy_unit'))
-  return results
 }
 
 /**
@@ -144,8 +123,4 @@ export function changesSchema(unit: WriteUnit): boolean {
     if (verb === 'CREATE' || verb === 'ALTER' || verb === 'DROP') return true
   }
   return false
-}
-
-function control(sql: string): Statement {
-  return { sql, parameters: [], kind: 'control', cacheable: true }
 }

@@ -74,7 +74,7 @@ const cases: ContractCase[] = [
     },
   },
   {
-    name: 'C13 while another process checkpoints, nobody is kept back before the WAL has half as much again as its limit',
+    name: 'C13 while another process checkpoints, the lock is not held for it before the WAL has half as much again as its limit',
     not: noWorker,
     async run(context) {
       const checkpointWalBytes = 8 * smallWalBytes
@@ -102,7 +102,7 @@ const cases: ContractCase[] = [
     async run(context) {
       const checkpointWalBytes = 4 * smallWalBytes
       let phase: 'fill' | 'move' | 'rest' = 'fill'
-      let hasMoved = false
+      let moves = 0
       const waits: boolean[] = []
       const connector = await heldCheckpoints(context, async (checkpoint) => {
         if (phase === 'fill') return elsewhere
@@ -111,7 +111,7 @@ const cases: ContractCase[] = [
           waits.push(await Promise.race([write, sleep(100, true)]))
         }
         const result = await checkpoint()
-        hasMoved = true
+        moves++
         return result
       })
       const storage = await context.open({ connector, checkpointWalBytes })
@@ -124,7 +124,8 @@ const cases: ContractCase[] = [
         for (; !holds(); await sleep(15)) await addPage(storage.db)
       }
       phase = 'move'
-      await writeNowAndThen(() => hasMoved)
+      // Both phases of one checkpoint: the next is the first that finds little left.
+      await writeNowAndThen(() => moves >= 2)
       phase = 'rest'
 
       await writeNowAndThen(() => waits.length > 0)

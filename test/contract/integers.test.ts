@@ -85,6 +85,11 @@ describeContract('integers', [
           message: 'Cannot read column n as a number as its integer is beyond 2^53',
         })
       }
+      // Who goes on after it has no more in the transaction than what did not fail.
+      await db.transaction().execute(async (trx) => {
+        await rejection(trx.updateTable('number').set({ n: beyond }).returning('n').execute())
+        await rejection(trx.insertInto('number').values({ n: beyond }).returning('n').execute())
+      })
       expect(await db.selectFrom('number').select('n').execute()).toEqual([{ n: 1 }])
       expect(await rejection(sql`select ${beyond} as n`.execute(db))).toBeInstanceOf(RangeError)
       const one = db.selectFrom('number').select(sql`${beyond}`.as('n'))

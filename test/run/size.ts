@@ -34,7 +34,7 @@ interface Metafile {
 }
 
 /** So much may `import { openStorage } from 'unbusy'` bring, gzipped: what it brings today, and little more. */
-const coreLimitBytes = 25_970
+const coreLimitBytes = 25_980
 
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   readonly exports: Record<string, { readonly 'unbusy-source': string }>
