@@ -85,16 +85,27 @@ describeContract('integers', [
           message: 'Cannot read column n as a number as its integer is beyond 2^53',
         })
       }
-      // Who goes on after it has no more in the transaction than what did not fail.
-      await db.transaction().execute(async (trx) => {
-        await rejection(trx.updateTable('number').set({ n: beyond }).returning('n').execute())
-        await rejection(trx.insertInto('number').values({ n: beyond }).returning('n').execute())
-      })
       expect(await db.selectFrom('number').select('n').execute()).toEqual([{ n: 1 }])
       expect(await rejection(sql`select ${beyond} as n`.execute(db))).toBeInstanceOf(RangeError)
       const one = db.selectFrom('number').select(sql`${beyond}`.as('n'))
       expect(await rejection(collect(one.stream()))).toBeInstanceOf(RangeError)
       await db.insertInto('number').values({ n: 2 }).execute()
+    },
+  },
+  {
+    name: 'C10 with integers: strict a transaction that goes on after a refused row has nothing of its write',
+    async run({ open }) {
+      const { db } = await open({ integers: 'strict' })
+      await sql`create table number (id integer primary key, n integer)`.execute(db)
+
+      await db.transaction().execute(async (trx) => {
+        await trx.insertInto('number').values({ n: 1 }).returning('n').execute()
+        await rejection(trx.updateTable('number').set({ n: beyond }).returning('n').execute())
+        await rejection(trx.insertInto('number').values({ n: beyond }).returning('n').execute())
+        await trx.insertInto('number').values({ n: 2 }).execute()
+      })
+
+      expect(await db.selectFrom('number').select('n').orderBy('n').execute()).toEqual([{ n: 1 }, { n: 2 }])
     },
   },
   {

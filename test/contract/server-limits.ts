@@ -7,7 +7,7 @@
 const limits: readonly (readonly [reason: string, cases: RegExp])[] = [
   [
     'the first error of a transaction is the last that is certain: only a rollback can follow',
-    /^C9 .*alone and in a transaction|^C10 (OR ROLLBACK|RAISE|ON CONFLICT|SQLITE_FULL)|nested savepoints are rolled back/,
+    /^C9 .*alone and in a transaction|^C10 (OR ROLLBACK|RAISE|ON CONFLICT|SQLITE_FULL)|nested savepoints are rolled back|goes on after a refused row/,
   ],
   [
     'the server tells the kind of a constraint in words alone, and not that of a trigger or a primary key',
