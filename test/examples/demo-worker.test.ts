@@ -10,6 +10,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { freePort } from '../hrana/ports.ts'
 import { startHranaServer } from '../hrana/start.ts'
 import { type Demo, runDemo, runtime, startDemo, temporaryFolder } from './demo-server.ts'
 import { brief, newSession } from './route-case.ts'
@@ -101,13 +102,10 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
   }) => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'server.db')
-    const { url } = await startHranaServer({ path }).then(async (server) => {
-      await server[Symbol.asyncDispose]()
-      return server
-    })
+    const port = await freePort()
     const target = { runtime: 'workerd', dialect: 'libsql-web' } as const
     await using demo = await startDemo(target, join(folder.path, 'd1'), {
-      DATABASE_URL: url,
+      DATABASE_URL: `http://127.0.0.1:${port}`,
       SQLITE_LOCK_TIMEOUT_MS: '500',
     })
 
@@ -119,7 +117,7 @@ describe.runIf(runtime === 'node').concurrent('demo on workerd', () => {
       expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
       expect(refused.body).toEqual({ error: 'unavailable', reason: expect.not.stringMatching(/[/\\]/) })
     }
-    await using _server = await startHranaServer({ path, port: Number(new URL(url).port) })
+    await using _server = await startHranaServer({ path, port })
     await expect.poll(() => brief(demo.request('/v1/machines'))).toEqual([200, undefined])
     const { stdout, stderr } = await demo.stop()
     expect(`${stdout}${stderr}`).toMatch(/^Cannot start: The server could not be used .+$/m)
