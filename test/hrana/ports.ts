@@ -1,5 +1,5 @@
 /**
- * Loopback ports for programs that cannot choose one themselves.
+ * Loopback ports that have to be known before their server starts.
  *
  * @module
  */
@@ -9,15 +9,16 @@ import { createServer } from 'node:net'
 /** Below those that systems give out by themselves: a test beside this one that asks for any port cannot get it. */
 const ownPorts = { first: 20_000, count: 10_000 } as const
 
-/** A port that was free a moment ago. */
+/** A port that was free a moment ago. @throws {Error} If the loopback interface cannot be listened on. */
 export async function freePort(): Promise<number> {
   const port = ownPorts.first + Math.floor(Math.random() * ownPorts.count)
   const server = createServer().listen(port, '127.0.0.1')
-  const isFree = await once(server, 'listening').then(
-    () => true,
-    () => false,
-  )
-  if (!isFree) return freePort()
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return freePort()
+    throw error
+  }
   server.close()
   await once(server, 'close')
   return port
